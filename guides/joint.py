@@ -1,0 +1,85 @@
+"""One network over all features together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Literal
+
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor, nn
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.product import product_of_normals
+from pyro_mmvae.guide import GaussianHead, Guide, masked_features
+from pyro_mmvae.modality import Modality
+
+_MAX_SUBSET_NETWORKS = 255
+
+
+class Joint(Guide):
+    """q(z | x_S) from the concatenated features (Gupta 2021, section 3.1.2; Suzuki et al. 2016, arXiv:1611.01891).
+
+    Args:
+        modalities: see `Guide`.
+        latent_dim: dimension D of z.
+        hidden: width of the hidden layer.
+        networks: "shared" uses one network for every subset, which is told by a mask what it sees;
+            "per_subset" has a network for each of the 2^M - 1 subsets, as JMVAE and M2VAE have.
+
+    Raises:
+        ValueError: unknown `networks`, or too many modalities for a network per subset.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[Modality],
+        latent_dim: int,
+        *,
+        hidden: int = 256,
+        networks: Literal["shared", "per_subset"] = "shared",
+    ) -> None:
+        super().__init__(modalities, latent_dim)
+        count = len(self.inputs)
+        if networks == "shared":
+            subsets = [tuple(range(count))]
+        elif networks == "per_subset":
+            subsets = [s for size in range(1, count + 1) for s in combinations(range(count), size)]
+        else:
+            raise ValueError(f"networks: expected 'shared' or 'per_subset', got {networks!r}")
+        if len(subsets) > _MAX_SUBSET_NETWORKS:
+            raise ValueError(f"{count} modalities would need {len(subsets)} networks; use networks='shared'")
+        self.subsets = subsets
+        self.shared = networks == "shared"
+        self.networks = nn.ModuleList(self._network(subset, hidden) for subset in subsets)
+
+    def _network(self, subset: tuple[int, ...], hidden: int) -> nn.Module:
+        sizes = list(self.feature_sizes.values())
+        width = sum(sizes[m] for m in subset) + (len(subset) if self.shared else 0)
+        return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), GaussianHead(hidden, self.latent_dim))
+
+    def posterior(self, batch: Batch) -> TorchDistribution:
+        """Return the Gaussian of the network that answers for the observed subset."""
+        features, observed = self.features(batch), self.observed(batch)
+        loc, scale = self._of_all(features, observed) if self.shared else self._of_subset(features, observed)
+        anything = observed.any(dim=-1, keepdim=True)
+        precision = torch.where(anything, scale.pow(-2), 0.0)
+        return product_of_normals(loc.unsqueeze(-2), precision.unsqueeze(-2))
+
+    def _of_all(self, features: Sequence[Tensor], observed: Tensor) -> tuple[Tensor, Tensor]:
+        seen = torch.cat([masked_features(features, observed), observed.to(features[0].dtype)], dim=-1)
+        loc, scale = self.networks[0](seen)
+        return loc, scale
+
+    def _of_subset(self, features: Sequence[Tensor], observed: Tensor) -> tuple[Tensor, Tensor]:
+        # Every network runs once on the B samples, whatever the rows: the rows then pick. All parameters take
+        # part in every step, which distributed training needs.
+        made = [
+            net(torch.cat([features[m] for m in s], -1)) for s, net in zip(self.subsets, self.networks, strict=True)
+        ]
+        names = range(len(self.inputs))
+        members = torch.tensor([[m in s for m in names] for s in self.subsets], device=observed.device)
+        chosen = (observed.unsqueeze(-2) == members).all(dim=-1).unsqueeze(-1)  # (*lead, B, subsets, 1)
+        loc, scale = (torch.where(chosen, torch.stack(part, -2), 0.0).sum(-2) for part in zip(*made, strict=True))
+        return loc, torch.where(chosen.any(-2), scale, 1.0)

@@ -1,0 +1,88 @@
+"""One evaluation of an objective, part by part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pyro_mmvae.schedules import Weight, weight_at
+from pyro_mmvae.table import Table
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The value of an objective on a batch, and the parts it is made of.
+
+    Args:
+        table: the objective's table.
+        step: training step at which schedules are read.
+        log_prob: log p(x_m | z) by target, shape `(K, C, T, B)`, zero where missing.
+        kl: KL to the prior, analytic or sampled, shape `(K, C, T, B)`.
+        alignments: divergences, shape `(B,)` each.
+        strata: probability of every mixture component, shape `(C, T, B)`.
+        active: whether a row has anything to look at, bool `(T, B)`.
+        importance_weighted: see `Objective`.
+    """
+
+    table: Table
+    step: int
+    log_prob: Mapping[str, Tensor]
+    kl: Tensor
+    alignments: list[Tensor]
+    strata: Tensor
+    active: Tensor
+    importance_weighted: bool = False
+
+    @property
+    def rows(self) -> Tensor:
+        """The bound of every row and sample, shape `(T, B)`, before the rows' own weights."""
+        total = -self._per_row([t.kl for t in self.table.terms]) * self.kl
+        for name, value in self.log_prob.items():
+            total = total + self._per_row([t.decode.get(name, 0.0) for t in self.table.terms]) * value
+        return self._over_strata(self._over_particles(total))
+
+    @property
+    def per_sample(self) -> Tensor:
+        """The whole bound of every sample in nats, shape `(B,)`."""
+        rows = torch.where(self.active, self.rows, 0.0)
+        bound = (self._per_row([t.weight for t in self.table.terms]) * rows).sum(0)
+        for alignment, value in zip(self.table.alignments, self.alignments, strict=True):
+            bound = bound - weight_at(alignment.weight, self.step) * value
+        return bound
+
+    @property
+    def loss(self) -> Tensor:
+        """Minus the bound, averaged over the batch; a scalar."""
+        return -self.per_sample.mean()
+
+    def parts(self) -> dict[str, Tensor]:
+        """Return every part unweighted, in nats and averaged over the samples that have it; scalars by name.
+
+        Names are `log_prob/TARGET|GIVEN`, `kl|GIVEN` and `alignment/OF|TO`.
+        """
+        found: dict[str, Tensor] = {}
+        count = self.active.sum(-1).clamp_min(1)
+        for name, value in [*((f"log_prob/{n}", v) for n, v in self.log_prob.items()), ("kl", self.kl)]:
+            mean = torch.where(self.active, self._over_strata(value.mean(0)), 0.0).sum(-1) / count
+            for row, term in enumerate(self.table.terms):
+                if name == "kl" or name.removeprefix("log_prob/") in term.decode:
+                    found[f"{name}|{'+'.join(term.given)}"] = mean[row].detach()
+        for alignment, value in zip(self.table.alignments, self.alignments, strict=True):
+            found[f"alignment/{'+'.join(alignment.of)}|{'+'.join(alignment.to)}"] = value.mean().detach()
+        return found
+
+    def _per_row(self, weights: Sequence[Weight]) -> Tensor:
+        values = [weight_at(weight, self.step) for weight in weights]
+        return torch.tensor(values, dtype=self.kl.dtype, device=self.kl.device).unsqueeze(-1)
+
+    def _over_particles(self, value: Tensor) -> Tensor:
+        if self.importance_weighted:
+            return value.logsumexp(0) - math.log(value.shape[0])
+        return value.mean(0)
+
+    def _over_strata(self, value: Tensor) -> Tensor:
+        return (self.strata * value).sum(0)

@@ -1,0 +1,1 @@
+"""Distributions that neither Pyro nor PyTorch has."""

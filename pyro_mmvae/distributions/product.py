@@ -1,0 +1,45 @@
+"""Products and moment averages of diagonal Gaussian experts."""
+
+from __future__ import annotations
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor
+
+
+def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: float = 0.0) -> TorchDistribution:
+    """Return the normalised product of Gaussian experts (Wu & Goodman 2018, arXiv:1802.05335, section 2.2).
+
+    An expert that has no say has precision zero. Where no expert has one, the result is N(0, I).
+
+    Args:
+        loc: the experts' means, shape `(*lead, M, D)`.
+        precision: the experts' precisions 1 / variance, already weighted or masked, same shape.
+        prior_precision: precision of one more expert centred on zero; 1 makes the prior N(0, I) an expert.
+
+    Returns:
+        A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.
+    """
+    total = precision.sum(-2) + prior_precision
+    # Where total is zero the numerator is zero too, and dividing by one gives the standard normal.
+    total = torch.where(total > 0, total, torch.ones_like(total))
+    return dist.Normal((loc * precision).sum(-2) / total, total.rsqrt()).to_event(1)
+
+
+def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribution:
+    """Return the Gaussian whose mean and variance are averages of the experts' (Gupta 2021, eq. 5.11-5.12).
+
+    It is not the moment match of the mixture, whose variance would add the spread of the means.
+
+    Args:
+        loc: the experts' means, shape `(*lead, M, D)`.
+        scale: the experts' standard deviations, same shape.
+        weight: shape `(*lead, M)`, non-negative, summing to one; or all zero, which gives N(0, I).
+
+    Returns:
+        A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.
+    """
+    weight = weight.unsqueeze(-1)
+    variance = (weight * scale.square()).sum(-2) + (1 - weight.sum(-2)).clamp_min(0)
+    return dist.Normal((weight * loc).sum(-2), variance.sqrt()).to_event(1)

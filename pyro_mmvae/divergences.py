@@ -1,0 +1,44 @@
+"""Divergences between posteriors, in closed form where one exists and by Monte Carlo elsewhere."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor
+from torch.distributions import Independent, Normal
+
+
+class Divergence(Protocol):
+    """A divergence between two batched distributions."""
+
+    def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+        """Return the divergence, or its estimate from z ~ q; batch shape of q, p and z, broadcast."""
+        ...
+
+
+def kl(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+    """Return KL(q || p), analytic where PyTorch has a closed form, else log q(z) - log p(z) for z ~ q."""
+    try:
+        return torch.distributions.kl_divergence(q, p)
+    except NotImplementedError:
+        return q.log_prob(z) - p.log_prob(z)
+
+
+def sampled_kl(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+    """Return log q(z) - log p(z), an unbiased estimate of KL(q || p) for z ~ q."""
+    return q.log_prob(z) - p.log_prob(z)
+
+
+def wasserstein(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+    """Return the 2-Wasserstein distance of diagonal Gaussians (Schonfeld et al. 2019, arXiv:1812.01784, eq. 4).
+
+    Raises:
+        TypeError: one of the two is not a diagonal Gaussian.
+    """
+    for d in (q, p):
+        if not (isinstance(d, Independent) and isinstance(d.base_dist, Normal)):
+            raise TypeError(f"the Wasserstein distance needs diagonal Gaussian posteriors, got {d}")
+    gap = torch.cat([q.base_dist.loc - p.base_dist.loc, q.base_dist.scale - p.base_dist.scale], dim=-1)
+    return torch.linalg.vector_norm(gap, dim=-1)

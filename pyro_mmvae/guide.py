@@ -1,0 +1,158 @@
+"""What a guide is: a rule that turns whatever is observed into a posterior of z."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pyro
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.modality import Modality
+
+
+class Guide(nn.Module, ABC):
+    """Inference program q(z | x_S), for any subset S of its inputs and any pattern of missing values.
+
+    A subclass writes `posterior`. Subset and missing values reach it as one mask, `batch.observed`, whose
+    leading dimensions (the rows of an objective) become leading dimensions of the posterior.
+
+    Args:
+        modalities: those with an encoder become inputs; the others are ignored.
+        latent_dim: dimension D of z.
+
+    Attributes:
+        num_components: number of components if the posterior is a mixture, else 1.
+
+    Raises:
+        ValueError: no modality has an encoder.
+    """
+
+    def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
+        super().__init__()
+        encoders = {m.name: m.encoder for m in modalities if m.encoder is not None}
+        if not encoders:
+            raise ValueError("the guide needs at least one modality with an encoder")
+        self.latent_dim = latent_dim
+        self.encoders = nn.ModuleDict(encoders)
+        self.feature_sizes = {m.name: m.feature_size for m in modalities if m.encoder is not None}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the modalities that the guide encodes, in its own order."""
+        return tuple(self.encoders)
+
+    @property
+    def num_components(self) -> int:
+        """Number of mixture components of the posterior; 1 for a single Gaussian."""
+        return 1
+
+    @abstractmethod
+    def posterior(self, batch: Batch) -> TorchDistribution:
+        """Return q(z | what is observed), batch shape `(*lead, B)` and event shape `(D,)`.
+
+        Where nothing is observed it is the prior N(0, I).
+        """
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""
+        with pyro.plate("data", batch.size, dim=-1):
+            z: Tensor = pyro.sample("z", self.posterior(batch))
+        return z
+
+    def features(self, batch: Batch) -> list[Tensor]:
+        """Run every encoder once on the whole batch; missing values are zeros there and masked later.
+
+        Returns:
+            Features by input, shapes `(B, F_m)`; zeros for an input that the batch does not hold at all.
+        """
+        like = next(self.parameters())
+        return [
+            self._checked(name, self.encoders[name](batch.data[name]))
+            if name in batch.data
+            else like.new_zeros(batch.size, self.feature_sizes[name])
+            for name in self.inputs
+        ]
+
+    def observed(self, batch: Batch) -> Tensor:
+        """Return which inputs may be used, bool `(*lead, B, M)` in the order of `inputs`."""
+        absent = torch.zeros(batch.size, dtype=torch.bool, device=batch.device)
+        masks = [batch.observed.get(name, absent) for name in self.inputs]
+        return torch.stack(torch.broadcast_tensors(*masks), dim=-1)
+
+    def _checked(self, name: str, features: Tensor) -> Tensor:
+        expected = self.feature_sizes[name]
+        if features.dim() != 2 or features.shape[1] != expected:
+            raise ValueError(
+                f"encoder of {name!r}: expected features of shape (B, {expected}), got {tuple(features.shape)}"
+            )
+        return features
+
+
+class Experts(NamedTuple):
+    """Diagonal Gaussian experts, one for each input."""
+
+    loc: Tensor
+    """Means, shape `(B, M, D)`."""
+    scale: Tensor
+    """Standard deviations, shape `(B, M, D)`."""
+
+
+class GaussianHead(nn.Module):
+    """Fully connected layer from features to the mean and standard deviation of a Gaussian.
+
+    Args:
+        in_features: F.
+        latent_dim: D.
+        min_scale: added to the standard deviation, so that precisions stay finite.
+    """
+
+    def __init__(self, in_features: int, latent_dim: int, min_scale: float = 1e-4) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_features, 2 * latent_dim)
+        self.min_scale = min_scale
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation, shapes `(*lead, D)`, for features `(*lead, F)`."""
+        loc, raw = self.linear(features).chunk(2, dim=-1)
+        return loc, softplus(raw) + self.min_scale
+
+
+class ExpertGuide(Guide):
+    """A guide whose every input has an expert of its own, N(loc_m(x_m), scale_m(x_m))."""
+
+    def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
+        super().__init__(modalities, latent_dim)
+        self.heads = nn.ModuleDict({n: GaussianHead(size, latent_dim) for n, size in self.feature_sizes.items()})
+
+    def experts(self, features: Sequence[Tensor]) -> Experts:
+        """Return the experts of features `(B, F_m)`, which `features` gives in the order of the inputs."""
+        pairs = [self.heads[name](value) for name, value in zip(self.inputs, features, strict=True)]
+        return Experts(torch.stack([p[0] for p in pairs], -2), torch.stack([p[1] for p in pairs], -2))
+
+
+MASKED_LOGIT = -1e9
+"""Logit of what is not observed: its softmax is exactly zero, and unlike -inf it gives no NaN gradient."""
+
+
+def masked_logits(logits: Tensor, observed: Tensor) -> Tensor:
+    """Hide what is not observed from a softmax; the two broadcast."""
+    return torch.where(observed, logits, torch.full_like(logits, MASKED_LOGIT))
+
+
+def masked_features(features: Sequence[Tensor], observed: Tensor) -> Tensor:
+    """Concatenate features, zero where they may not be seen.
+
+    Args:
+        features: shapes `(B, F_m)`.
+        observed: bool, shape `(*lead, B, M)`.
+
+    Returns:
+        Shape `(*lead, B, sum_m F_m)`.
+    """
+    return torch.cat([f * observed[..., m : m + 1] for m, f in enumerate(features)], dim=-1)

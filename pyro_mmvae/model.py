@@ -1,0 +1,103 @@
+"""The generative model p(z) prod_m p(x_m | z), as a Pyro program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pyro
+import pyro.distributions as dist
+import pyro.poutine as poutine
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor, nn
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.likelihoods.base import Likelihood
+from pyro_mmvae.modality import Modality
+from pyro_mmvae.shapes import over_leading
+
+
+class MultimodalVAE(nn.Module):
+    """Multimodal latent-variable model: z ~ N(0, I), and every modality is independent given z.
+
+    It knows nothing of experts, beta or particles: those belong to guides and objectives. It may be run under
+    further plates to the left of "data" (particles, strata, the terms of an objective).
+
+    Args:
+        modalities: those with a decoder become sites of the model; the others are ignored.
+        latent_dim: dimension D of z.
+
+    Raises:
+        ValueError: two modalities of one name, or none with a decoder.
+    """
+
+    loc: Tensor
+    scale: Tensor
+
+    def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
+        super().__init__()
+        decoders = {m.name: m.decoder for m in modalities if m.decoder is not None}
+        if len({m.name for m in modalities}) != len(modalities):
+            raise ValueError(f"modalities need distinct names, got {[m.name for m in modalities]}")
+        if not decoders:
+            raise ValueError("the model needs at least one modality with a decoder")
+        self.latent_dim = latent_dim
+        self.decoders = nn.ModuleDict(decoders)
+        self.likelihoods = nn.ModuleDict(
+            {m.name: m.likelihood for m in modalities if m.name in decoders and m.likelihood}
+        )
+        self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
+        self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the modalities that the model generates."""
+        return tuple(self.decoders)
+
+    def prior(self) -> TorchDistribution:
+        """Return p(z), batch shape `()` and event shape `(D,)`."""
+        return dist.Normal(self.loc, self.scale).to_event(1)
+
+    def normalised(self, names: Iterable[str]) -> bool:
+        """Whether the likelihoods of all these modalities are densities rather than energies."""
+        return all(self._likelihood(name).normalised for name in names)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Run the generative program on the modalities that the batch holds.
+
+        Args:
+            batch: modalities that the model does not generate are ignored; what is not observed is masked.
+
+        Returns:
+            z, shape `(*lead, B, D)`.
+        """
+        with pyro.plate("data", batch.size, dim=-1):
+            z = pyro.sample("z", self.prior())
+            for name in self.names:
+                if name in batch.data:
+                    with poutine.mask(mask=batch.observed[name]):
+                        pyro.sample(name, self.decode(z, name), obs=batch.data[name])
+        return z
+
+    def decode(self, z: Tensor, name: str) -> TorchDistribution:
+        """Return p(x_m | z).
+
+        Args:
+            z: shape `(*lead, D)`.
+            name: the modality.
+
+        Returns:
+            A distribution with batch shape `lead`.
+        """
+        distribution: TorchDistribution = self._likelihood(name)(over_leading(self.decoders[name], z))
+        return distribution
+
+    def predict(self, z: Tensor, name: str) -> Tensor:
+        """Return the point estimate of a modality (see `Likelihood.predict`), shape `(*lead, *event)`."""
+        return self._likelihood(name).predict(over_leading(self.decoders[name], z))
+
+    def _likelihood(self, name: str) -> Likelihood:
+        likelihood = self.likelihoods[name]
+        if not isinstance(likelihood, Likelihood):
+            raise TypeError(f"expected a Likelihood for {name!r}, got {type(likelihood).__name__}")
+        return likelihood

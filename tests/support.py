@@ -1,0 +1,68 @@
+"""Small building blocks of the contract tests."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import torch
+from torch import nn
+
+import guides
+from pyro_mmvae import Batch, Guide, IncompatibleError, Modality, MultimodalVAE, Objective, objectives
+from pyro_mmvae.likelihoods.normal import Normal
+
+SIZES = {"a": 3, "b": 2, "c": 4}
+LATENT = 2
+TARGETS = {"a": 1.0, "b": 0.5, "y": 2.0}
+
+
+def modalities(names: tuple[str, ...] = ("a", "b", "c")) -> list[Modality]:
+    """Return encoded modalities of distinct sizes, and one, "y", that is only predicted."""
+    seen = [
+        Modality(n, Normal((SIZES[n],), scale=0.5), nn.Linear(LATENT, SIZES[n]), nn.Linear(SIZES[n], 5)) for n in names
+    ]
+    return [*seen, Modality("y", Normal((2,), scale=0.5), nn.Linear(LATENT, 2))]
+
+
+def data(size: int = 6, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+    """Return complete random data for `modalities`."""
+    generator = torch.Generator().manual_seed(5)
+    sizes = {**SIZES, "y": 2}
+    return {n: torch.randn(size, k, generator=generator).to(dtype) for n, k in sizes.items()}
+
+
+def pair(guide_name: str, **options) -> tuple[MultimodalVAE, Guide]:
+    """Return a model and a guide over the same modalities."""
+    parts = modalities()
+    return MultimodalVAE(parts, LATENT), guides.load(guide_name)(parts, LATENT, **options)
+
+
+def build(objective_name: str, guide: Guide, **options) -> Objective:
+    """Return an objective over all that the guide can see."""
+    return objectives.load(objective_name)(guide.inputs, TARGETS, **options)
+
+
+def compatible_pairs() -> list[tuple[str, str]]:
+    """Return every (guide, objective) that can work together; the others must say why they cannot."""
+    found = []
+    for guide_name in guides.available():
+        for objective_name in objectives.available():
+            model, guide = pair(guide_name)
+            try:
+                build(objective_name, guide).check(model, guide)
+            except (IncompatibleError, ValueError):
+                continue
+            found.append((guide_name, objective_name))
+    return found
+
+
+def every_subset(names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return all subsets, the empty one included."""
+    return [s for size in range(len(names) + 1) for s in combinations(names, size)]
+
+
+def with_pattern(batch: Batch) -> Batch:
+    """Return the batch with modalities missing per sample in every combination of the first two."""
+    rows = torch.arange(batch.size)
+    masks = {"a": rows % 2 == 0, "b": rows % 3 == 0}
+    return Batch.of(batch.data, {n: masks[n] for n in batch.names if n in masks})
