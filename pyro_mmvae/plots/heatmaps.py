@@ -1,0 +1,59 @@
+"""Heat maps of joints over images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from pyro_mmvae.plots.style import as_array, check_samples, panels, save, show_image
+
+
+def plot_heatmaps(
+    images: Tensor | ArrayLike,
+    true: Tensor | ArrayLike,
+    decoded: Mapping[str, Tensor | ArrayLike],
+    path: str | Path,
+) -> Path:
+    """Lay the largest value over all joints of true and decoded heat maps over the images.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1]; a column each.
+        true: (N, J, h, w) heat maps of the same view, of any resolution.
+        decoded: the same by name; a row each below the true ones.
+        path: where the image goes.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    pictures = as_array(images)
+    rows = {"true": as_array(true), **{name: as_array(maps) for name, maps in decoded.items()}}
+    check_samples((None, 3, None, None), images=pictures)
+    check_samples((len(pictures), *rows["true"].shape[1:]), **rows)
+    figure, axes = panels(list(rows), len(pictures), size=2.2)
+    top = float(rows["true"].max()) or 1.0
+    height, width = pictures.shape[2:]
+    for maps, row in zip(rows.values(), axes, strict=True):
+        for sample, panel in enumerate(row):
+            show_image(panel, pictures[sample])
+            joint_max = maps[sample].max(0)
+            shown = panel.imshow(
+                joint_max,
+                cmap="inferno",
+                vmin=0,
+                vmax=top,
+                alpha=np.clip(np.nan_to_num(joint_max / top), 0, 1),
+                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+                interpolation="bilinear",
+            )
+    figure.colorbar(
+        shown, ax=axes, fraction=0.04, shrink=0.7, pad=0.01, aspect=30, label="largest value over the joints"
+    )
+    figure.suptitle("Heat maps over the images")
+    return save(figure, path)
