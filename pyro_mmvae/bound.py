@@ -57,7 +57,8 @@ class Bound:
     @property
     def loss(self) -> Tensor:
         """Minus the bound, averaged over the batch; a scalar."""
-        return -self.per_sample.mean()
+        # A batch whose samples were all skipped has size zero and contributes nothing.
+        return -self.per_sample.sum() / max(self.active.shape[-1], 1)
 
     def parts(self) -> dict[str, Tensor]:
         """Return every part unweighted, in nats and averaged over the samples that have it; scalars by name.

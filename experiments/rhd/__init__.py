@@ -1,0 +1,1 @@
+"""Hands from RGB, trained with more than RGB: `python -m experiments.rhd --guide gpoe`."""

@@ -1,0 +1,150 @@
+"""Data of the hand experiment: a folder in RHD's layout, or synthetic hands made on the spot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from experiments.rhd.config import Config
+from pyro_mmvae.data.hand_batch import HandBatch, collate
+from pyro_mmvae.data.rhd import RHD
+from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae.data.synthetic import generate
+
+HELD_OUT = 0.05
+"""Share of the training samples that are kept for validation."""
+
+
+def data_folder(config: Config) -> Path:
+    """Return the folder of the set, making the synthetic one if it is not there."""
+    if config.data is not None:
+        return config.data
+    counts = (config.synthetic_train, config.synthetic_eval)
+    return generate(config.synthetic / f"{counts[0]}+{counts[1]}", *counts, seed=0)
+
+
+def open_split(config: Config, split: str, *, augment: bool = False, modalities: Any = None, **changes: Any) -> RHD:
+    """Open a split as the configuration wants it.
+
+    Args:
+        config: of the run.
+        split: "training" or "evaluation".
+        augment: see `RHD`.
+        modalities: names; all that the setting encodes or decodes by default.
+        changes: further options of `RHD`.
+    """
+    stage = "train" if split == "training" else "test"
+    noisy = config.corrupt in (stage, "both")
+    names = modalities or tuple(dict.fromkeys((*config.flow.inputs, *config.flow.targets)))
+    chosen: dict[str, Any] = {
+        "image_size": config.image_size,
+        "num_points": config.num_points,
+        "heatmap_size": config.map_size,
+        "modalities": names,
+        "augment": augment,
+        "seed": config.seed,
+        "pixel_corruption": config.pixel_corruption if noisy else 0.0,
+        "cloud_noise": config.cloud_noise if noisy else 0.0,
+        "corrupted_share": config.corrupted_share,
+    }
+    return RHD(data_folder(config), split, **{**chosen, **changes})
+
+
+class HandData(lightning.LightningDataModule):
+    """Loaders of one run; each process of a distributed run takes its part of every batch.
+
+    Args:
+        config: of the run.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self._train: RHD | None = None
+        self._validation: RHD | None = None
+
+    def prepare_data(self) -> None:
+        """Make the synthetic set, in one process of each machine."""
+        data_folder(self.config)
+
+    def setup(self, stage: str) -> None:
+        """Open the training split and hold some of it out."""
+        if self._train is not None:
+            return
+        everything = open_split(self.config, "training", modalities=("pose",), samples=_count(self.config.samples))
+        kept, held_out = split_ids(everything.ids, self.config.seed)
+        self._train = self._open(kept, augment=self.config.augment)
+        self._validation = self._open(held_out, augment=False)
+
+    def _open(self, ids: list[int], augment: bool) -> RHD:
+        return open_split(self.config, "training", augment=augment, ids=ids, preload=bool(self.config.preload))
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return shuffled, augmented batches."""
+        if self._train is None:
+            raise RuntimeError("call setup() first")
+        return self._loader(self._train, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the held-out batches."""
+        if self._validation is None:
+            raise RuntimeError("call setup() first")
+        return self._loader(self._validation, shuffle=False)
+
+    def _loader(self, split: RHD, shuffle: bool) -> DataLoader[Any]:
+        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        sampler = EpochSampler(
+            len(split), shuffle=shuffle, seed=self.config.seed, rank=rank, world_size=world, drop_last=shuffle
+        )
+        return make_loader(split, sampler, self.config, batch_size=self.config.batch_size // world)
+
+
+def split_ids(ids: list[int], seed: int) -> tuple[list[int], list[int]]:
+    """Split samples into those to train on and those held out, at random by seed; both in order."""
+    count = max(1, round(HELD_OUT * len(ids)))
+    if len(ids) < 2:
+        raise ValueError(f"expected at least two training samples, got {len(ids)}")
+    order = np.random.default_rng([seed, 0x0A11DA7E]).permutation(len(ids))
+    held_out = set(order[:count].tolist())
+    return [s for i, s in enumerate(ids) if i not in held_out], [s for i, s in enumerate(ids) if i in held_out]
+
+
+def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: int) -> DataLoader[Any]:
+    """Return a loader with the run's workers."""
+    workers = config.workers or 0
+    return DataLoader(
+        split,
+        batch_size=batch_size,
+        sampler=sampler,
+        collate_fn=collate,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=config.device != "cpu" and _has_cuda(),
+    )
+
+
+def evaluation_loader(config: Config) -> tuple[RHD, DataLoader[HandBatch]]:
+    """Return the evaluation split and its batches, in order, the same draw every time."""
+    split = open_split(config, "evaluation")
+    return split, make_loader(split, EpochSampler(len(split), shuffle=False), config, config.batch_size)
+
+
+def training_poses(config: Config) -> Tensor:
+    """Return the normalised poses (N, 21, 3) of the training samples, without augmentation; no image is read."""
+    split = open_split(config, "training", modalities=("pose",), samples=_count(config.samples))
+    return collate([split[i] for i in range(len(split))]).batch.data["pose"]
+
+
+def _count(samples: float | None) -> float | int | None:
+    return int(samples) if samples is not None and samples > 1 else samples
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

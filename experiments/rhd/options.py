@@ -1,0 +1,68 @@
+"""Options of what can be done with a trained run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Compute the metrics of a trained run again, on other data or with other noise.
+
+    Writes metrics.json and figures into a folder of its own; those of the run stay as they are.
+    """
+
+    run: tyro.conf.Positional[Path] = Path("runs/rhd")
+    """Folder of the run."""
+    out: Path | None = None
+    """Folder for the results. None: RUN/evaluation."""
+    data: Path | None = None
+    """Folder in RHD's layout. None: the data of the run."""
+    pixel_corruption: float | None = None
+    """Share of pixels replaced by random colours. None: as in the run."""
+    cloud_noise: float | None = None
+    """Standard deviation of noise on cloud points. None: as in the run."""
+    corrupted_share: float | None = None
+    """Share of samples on which the noise acts. None: as in the run."""
+    seed: int | None = None
+    """Of noise and draws. None: as in the run."""
+    workers: int | None = None
+    """Processes that load data. None: as in the run."""
+    device: str = "auto"
+    """auto, cpu, cuda."""
+    best: bool = False
+    """Use the best checkpoint of an early-stopped run instead of the last."""
+    figures: bool = True
+    """Draw figures."""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Write 3-D poses for a folder of images, each a crop about one hand.
+
+    Writes poses.npz with `names` (N,), `pose` (N, 21, 3) relative to the root joint in lengths of the middle finger's
+    first bone, and `spread` (N, 21), the standard deviation of each joint's position over posterior draws; also a
+    poses.csv of the same, and a sheet of pictures. Left hands, as the model was trained; see --mirror.
+    """
+
+    run: tyro.conf.Positional[Path] = Path("runs/rhd")
+    """Folder of the run."""
+    images: tyro.conf.Positional[Path] = Path(".")
+    """Folder of .png or .jpg files."""
+    out: Path | None = None
+    """Folder for the results. None: RUN/predictions."""
+    bone_mm: float | None = None
+    """Length of the middle finger's first bone in millimetres: poses are then written in millimetres."""
+    mirror: bool = False
+    """The images show right hands."""
+    draws: int = 32
+    """Posterior draws for the spread."""
+    batch_size: int = 32
+    """Images at a time."""
+    device: str = "auto"
+    """auto, cpu, cuda."""
+    best: bool = False
+    """Use the best checkpoint of an early-stopped run instead of the last."""

@@ -1,0 +1,145 @@
+"""What is done with a trained run: evaluate it elsewhere, predict poses."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torchvision.transforms.v2.functional import pil_to_tensor
+from tqdm import tqdm
+
+from experiments.common import configuration
+from experiments.common.runs import BEST, CHECKPOINT, CONFIG, METRICS, load_checkpoint, loss_state
+from experiments.rhd.build import build_loss
+from experiments.rhd.config import Config
+from experiments.rhd.evaluation import evaluate, table
+from experiments.rhd.options import EvaluateOptions, PredictOptions
+from experiments.rhd.report import draw_figures, draw_predictions
+from experiments.rhd.train import write_metrics
+from pyro_mmvae import Batch, Loss
+
+
+def load_run(run: Path, best: bool = False) -> tuple[Config, Loss]:
+    """Return configuration and trained model of a run folder; nothing in it is executed.
+
+    Raises:
+        FileNotFoundError: there is no run, or no checkpoint yet.
+        ValueError: configuration or checkpoint are damaged or do not fit each other.
+    """
+    if not (run / CONFIG).is_file():
+        raise FileNotFoundError(f"no run in {run}: expected a file {CONFIG} there")
+    config = configuration.read(Config, run / CONFIG)
+    path = run / (BEST if best else CHECKPOINT)
+    # The weights come from the checkpoint, not from the network.
+    loss = build_loss(replace(config, pretrained=False))
+    state = loss_state(load_checkpoint(path), path)
+    try:
+        loss.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
+    return config, loss.eval()
+
+
+def evaluate_run(chosen: EvaluateOptions) -> None:
+    """Write metrics.json, a table and figures of a trained run."""
+    config, loss = load_run(chosen.run, chosen.best)
+    names = ("data", "pixel_corruption", "cloud_noise", "corrupted_share", "seed", "workers")
+    changes = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+    if {"pixel_corruption", "cloud_noise"} & set(changes):
+        changes["corrupt"] = "test"
+    config = replace(config, **changes)
+    out = chosen.out or chosen.run / "evaluation"
+    out.mkdir(parents=True, exist_ok=True)
+    evaluation = evaluate(loss, config, _device(chosen.device))
+    write_metrics(config, evaluation, out / METRICS)
+    if chosen.figures:
+        draw_figures(config, evaluation, None, out / "figures")
+    print(f"\n{table(evaluation.metrics, evaluation.baseline)}\n")
+    print(f"{evaluation.used} samples, skipped: {evaluation.skipped or 'none'}; metrics: {out / METRICS}")
+
+
+def predict_folder(chosen: PredictOptions) -> None:
+    """Write poses for a folder of images.
+
+    Raises:
+        ValueError: the run does not look at images, or there are none in the folder that can be read.
+    """
+    config, loss = load_run(chosen.run, chosen.best)
+    if "rgb" not in loss.guide.inputs:
+        raise ValueError(f"the run {chosen.run} infers from {list(loss.guide.inputs)}, not from images")
+    device = _device(chosen.device)
+    loss = loss.to(device)
+    images, names, failed = _read_images(chosen.images, config.image_size or 256, chosen.mirror)
+    torch.manual_seed(config.seed)
+    made = [_poses(loss, part.to(device), chosen.draws) for part in _parts(images, chosen.batch_size)]
+    pose, spread = (torch.cat(values).cpu().numpy() for values in zip(*made, strict=True))
+    if chosen.mirror:
+        pose = pose * np.array([-1.0, 1.0, 1.0], dtype=pose.dtype)
+    unit = chosen.bone_mm or 1.0
+    out = chosen.out or chosen.run / "predictions"
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(out / "poses.npz", names=np.array(names), pose=pose * unit, spread=spread * unit)
+    _write_csv(out / "poses.csv", names, pose * unit, spread * unit, "mm" if chosen.bone_mm else "bones")
+    draw_predictions(images, pose, names, out / "poses.png")
+    for name, reason in failed.items():
+        print(f"skipped {name}: {reason}")
+    print(f"{len(names)} poses written to {out / 'poses.npz'} and poses.csv; pictures in {out / 'poses.png'}")
+
+
+@torch.no_grad()
+def _poses(loss: Loss, images: Tensor, draws: int) -> tuple[Tensor, Tensor]:
+    posterior = loss.guide.posterior(Batch.of({"rgb": images}))
+    drawn = loss.model.predict(posterior.sample((draws,)), "pose")
+    return loss.model.predict(posterior.mean, "pose"), drawn.var(0, unbiased=False).sum(-1).sqrt()
+
+
+def _parts(images: Tensor, size: int) -> Iterator[Tensor]:
+    yield from tqdm(images.split(size), "predicting", unit="batch")
+
+
+def _read_images(folder: Path, size: int, mirror: bool) -> tuple[Tensor, list[str], dict[str, str]]:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder of images")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    found: dict[str, Tensor] = {}
+    failed: dict[str, str] = {}
+    for path in paths:
+        try:
+            found[path.name] = _read_image(path, size, mirror)
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            failed[path.name] = str(error)
+    if not found:
+        raise ValueError(f"no image in {folder} could be read: expected .png or .jpg files; failed: {failed or 'none'}")
+    return torch.stack(list(found.values())), list(found), failed
+
+
+def _read_image(path: Path, size: int, mirror: bool) -> Tensor:
+    with Image.open(path) as file:
+        image = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
+    tensor: Tensor = pil_to_tensor(ImageOps.mirror(image) if mirror else image)
+    return tensor.float() / 255
+
+
+def _write_csv(path: Path, names: list[str], pose: Any, spread: Any, unit: str) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "joint", f"x_{unit}", f"y_{unit}", f"z_{unit}", f"spread_{unit}"])
+        for name, joints, widths in zip(names, pose, spread, strict=True):
+            for joint, (point, width) in enumerate(zip(joints, widths, strict=True)):
+                writer.writerow([name, joint, *(f"{c:.6g}" for c in point), f"{width:.6g}"])
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {name}: {error}") from error
