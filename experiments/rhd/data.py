@@ -135,7 +135,7 @@ def evaluation_loader(config: Config) -> tuple[RHD, DataLoader[HandBatch]]:
 
 
 def training_poses(config: Config) -> Tensor:
-    """Return the normalised poses (N, 21, 3) of the training samples, without augmentation; no image is read."""
+    """Return the normalised poses (N, 21, 3) of the training samples, without augmentation; only masks are read."""
     split = open_split(config, "training", modalities=("pose",), samples=_count(config.samples))
     return collate([split[i] for i in range(len(split))]).batch.data["pose"]
 
