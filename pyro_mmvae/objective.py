@@ -132,7 +132,7 @@ class Objective(ELBO):
             trace = poutine.trace(poutine.condition(model, {"z": z[..., :rows, :, :]})).get_trace(
                 batch.only(self.table.targets)
             )
-        trace.compute_log_prob()
+        trace.compute_log_prob(site_filter=lambda name, _: name in self.table.targets)
         log_prob = {n: trace.nodes[n]["log_prob"] for n in self.table.targets}
 
         # Posterior and particles have the full shape (K, C, T, B) from here on.

@@ -43,10 +43,9 @@ def _modality(name: str, encoded: bool, decoded: bool, config: Config) -> Modali
 def _encoder(name: str, config: Config) -> nn.Module:
     size = _given(config.map_size)
     if name == "rgb":
-        # Small crops keep more of their resolution; the published stem is for 128 px and more.
         return ResNetEncoder(
             width=_given(config.width),
-            stem_stride=4 if _given(config.image_size) > 96 else 2,
+            stem_stride=config.stem_stride,
             norm=group_norm if config.norm == "group" else nn.BatchNorm2d,
             pretrained=bool(config.pretrained),
             weights_path=config.pretrained_weights,

@@ -81,6 +81,8 @@ class Config:
     """Dimension of z."""
     width: int | None = None
     """Channels of the first stage of the ResNet-18. Preset: 64; demo 32."""
+    stem_stride: Literal[1, 2, 4] = 4
+    """How much the ResNet shrinks the image before its first stage; less than 4 keeps more detail and costs more."""
     norm: Literal["batch", "group"] | None = None
     """Normalisation in the ResNet. Batch statistics, which pretrained weights need, differ between one device and
     several. Preset: batch; demo group."""

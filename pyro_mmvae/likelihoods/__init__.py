@@ -1,0 +1,25 @@
+"""Likelihoods p(x_m | z), one file each; the folder is the list."""
+
+from pyro_mmvae.likelihoods.base import Likelihood
+from pyro_mmvae.likelihoods.bernoulli import Bernoulli
+from pyro_mmvae.likelihoods.categorical import Categorical
+from pyro_mmvae.likelihoods.heatmap import Heatmap
+from pyro_mmvae.likelihoods.laplace import Laplace
+from pyro_mmvae.likelihoods.multilabel import Multilabel
+from pyro_mmvae.likelihoods.normal import Normal
+from pyro_mmvae.likelihoods.pointcloud import Pointcloud
+from pyro_mmvae.likelihoods.pose import Pose
+from pyro_mmvae.likelihoods.segmentation import Segmentation
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Heatmap",
+    "Laplace",
+    "Likelihood",
+    "Multilabel",
+    "Normal",
+    "Pointcloud",
+    "Pose",
+    "Segmentation",
+]
