@@ -1,0 +1,226 @@
+"""Sphinx directives that print what the code says, so that no table of the documentation can go stale."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from docutils import nodes as doc_nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from torch import nn
+
+import guides
+from pyro_mmvae import Guide, Modality, MultimodalVAE, Schedule, likelihoods, objectives
+from pyro_mmvae.likelihoods import Likelihood, Normal
+from pyro_mmvae.registry import load_member, member_names
+
+INPUTS = ["rgb", "cloud"]
+TARGETS = {"cloud": 1.0, "heatmap": 0.01, "pose": 1.0}
+
+
+class FromCode(SphinxDirective):
+    """A directive whose content is written by `lines`, in the language of the page."""
+
+    def lines(self) -> list[str]:
+        """Return the source that stands in the directive's place."""
+        raise NotImplementedError
+
+    def run(self) -> list[doc_nodes.Node]:
+        """Parse the lines."""
+        self.env.note_reread()  # the code may have changed where the page has not
+        return self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
+
+
+class ObjectiveTable(FromCode):
+    """Formula, source and printed table of a bound: ```` ```{objective-table} NAME ````."""
+
+    required_arguments = 1
+
+    def lines(self) -> list[str]:
+        """Return summary, table and alignments."""
+        build = objectives.load(self.arguments[0])
+        beta = Schedule(1e-5, 1e-3, steps=1000, geometric=True)
+        printed = str(build(INPUTS, TARGETS, beta=beta)).splitlines()[1:]
+        table = [line for line in printed if line.startswith("|")]
+        formula = " ".join(_paragraphs(build)[0]).removeprefix("Return ").removesuffix(".")
+        return ["```text", formula, "```", "", *_after_summary(build), "", *table, "", *printed[len(table) :]]
+
+
+class GuideTable(FromCode):
+    """Every guide: its name, summary and options."""
+
+    def lines(self) -> list[str]:
+        """Return a table with one row for each file of the folder."""
+        return _table(["name", "posterior", "options"], [_guide_row(name) for name in guides.available()])
+
+
+class FitTable(FromCode):
+    """Which guide works with which objective, found by trying."""
+
+    def lines(self) -> list[str]:
+        """Return a table of guides by objectives."""
+        names = objectives.available()
+        rows = [[f"`{g}`", *(_fit(g, o) for o in names)] for g in guides.available()]
+        return _table(["", *(f"`{o}`" for o in names)], rows)
+
+
+class LikelihoodTable(FromCode):
+    """Every likelihood: its class, summary and options."""
+
+    def lines(self) -> list[str]:
+        """Return a table with one row for each file of the folder."""
+        rows = [_likelihood_row(name) for name in member_names(likelihoods)]
+        return _table(["class", "what it is", "options"], rows)
+
+
+class OptionTable(FromCode):
+    """The fields of a dataclass that holds options: ```` ```{option-table} MODULE CLASS ````.
+
+    With `:presets:`, what the module's `resolved` makes of a default without and with data stands in its place.
+    """
+
+    required_arguments = 2
+    option_spec: ClassVar[dict[str, Any]] = {"presets": directives.flag}
+
+    def lines(self) -> list[str]:
+        """Return a table with one row for each field."""
+        module = importlib.import_module(self.arguments[0])
+        cls = getattr(module, self.arguments[1])
+        documents = _field_documents(cls)
+        presets = _presets(module, cls) if "presets" in self.options else {}
+        rows = []
+        for field in dataclasses.fields(cls):
+            positional = "Positional" in str(field.type)
+            name = field.name.upper() if positional else f"--{field.name.replace('_', '-')}"
+            default = "" if positional else presets.get(field.name, f"`{field.default}`")
+            rows.append([f"`{name}`", default, documents.get(field.name, "")])
+        return _table(["option", "default", "meaning"], rows)
+
+
+class ApiModules(FromCode):
+    """Automatic documentation of all modules of packages: `.. api-modules:: PACKAGE ...` (reStructuredText)."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def lines(self) -> list[str]:
+        """Return an `automodule` for each public module."""
+        names = [module for root in self.arguments[0].split() for module in _modules(root)]
+        return [line for name in names for line in _automodule(name)]
+
+
+def _paragraphs(thing: Any) -> list[list[str]]:
+    text = inspect.getdoc(thing) or ""
+    return [block.splitlines() for block in text.split("\n\n")]
+
+
+def _after_summary(thing: Any) -> list[str]:
+    """The paragraphs between summary and arguments: the source, and what is special."""
+    blocks = _paragraphs(thing)[1:]
+    end = next((i for i, block in enumerate(blocks) if block[0] in ("Args:", "Raises:", "Returns:")), len(blocks))
+    return [line for block in blocks[:end] for line in [*block, ""]]
+
+
+def _guide_row(name: str) -> list[str]:
+    cls = guides.load(name)
+    parameters = inspect.signature(cls).parameters
+    inherited = set(inspect.signature(Guide.__init__).parameters)
+    options = [f"`{p.name}={p.default!r}`" for p in parameters.values() if p.name not in inherited]
+    return [f"`{name}`", f"{_escaped(_paragraphs(cls)[0])}", ", ".join(options)]
+
+
+def _fit(guide: str, objective: str) -> str:
+    fits = {count: _fits(guide, objective, ["a", "b", "c"][:count]) for count in (1, 3)}
+    return {(True, True): "yes", (True, False): "one input", (False, True): "several inputs", (False, False): "no"}[
+        fits[1], fits[3]
+    ]
+
+
+def _fits(guide: str, objective: str, inputs: list[str]) -> bool:
+    parts = [Modality(n, Normal((1,)), nn.Linear(1, 1), nn.Linear(1, 1)) for n in inputs]
+    try:
+        objectives.load(objective)(inputs, inputs)(MultimodalVAE(parts, 1), guides.load(guide)(parts, 1))
+    except ValueError:
+        return False
+    return True
+
+
+def _likelihood_row(name: str) -> list[str]:
+    module = load_member(likelihoods, name)
+    (cls,) = [
+        c
+        for c in vars(module).values()
+        if inspect.isclass(c) and issubclass(c, Likelihood) and c.__module__ == module.__name__
+    ]
+    parameters = [p for p in inspect.signature(cls).parameters.values() if p.default is not inspect.Parameter.empty]
+    options = ", ".join(f"`{p.name}={p.default!r}`" for p in parameters)
+    return [f"`{cls.__name__}`", _escaped(_paragraphs(cls)[0]), options]
+
+
+def _escaped(lines: list[str]) -> str:
+    r"""Join lines for a cell of a Markdown table; what stands in backticks is kept, `\|` becomes a bar in words."""
+    text = " ".join(lines).replace(r"\|", "‖").replace(r"\hat ", "^")
+    parts = text.split("`")
+    outside = [part.replace("*", r"\*").replace("_", r"\_").replace("^", r"\^") for part in parts[::2]]
+    return "".join(p for pair in zip(outside, [f"`{p}`" for p in parts[1::2]] + [""], strict=True) for p in pair)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    # A bar inside a cell, in words or in backticks, would begin the next one.
+    safe = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    return [f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *safe]]
+
+
+def _presets(module: ModuleType, cls: type) -> dict[str, str]:
+    demo, paper = (dataclasses.asdict(module.resolved(cls(**given))) for given in ({}, {"data": Path("DIR")}))
+    return {n: f"`{demo[n]}`; with data `{paper[n]}`" for n in demo if n != "data" and demo[n] != paper[n]}
+
+
+def _field_documents(cls: type) -> dict[str, str]:
+    """Return the strings that stand below the fields of a class."""
+    (definition,) = ast.parse(inspect.getsource(cls)).body
+    assert isinstance(definition, ast.ClassDef)
+    documents = {}
+    for field, after in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            documents[ast.unparse(field.target)] = " ".join(str(after.value.value).split())
+    return documents
+
+
+def _modules(root: str) -> list[str]:
+    package = importlib.import_module(root)
+    if not hasattr(package, "__path__"):
+        return [root]
+    found = [root] if _has_own_members(package) or _paragraphs(package)[0] else []
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name.startswith("_"):
+            continue
+        found += _modules(f"{root}.{info.name}") if info.ispkg else [f"{root}.{info.name}"]
+    return found
+
+
+def _has_own_members(module: ModuleType) -> bool:
+    return any(getattr(value, "__module__", None) == module.__name__ for value in vars(module).values())
+
+
+def _automodule(name: str) -> list[str]:
+    return [name, "-" * len(name), "", f".. automodule:: {name}", "   :members:", "   :show-inheritance:", ""]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives."""
+    app.add_directive("objective-table", ObjectiveTable)
+    app.add_directive("guide-table", GuideTable)
+    app.add_directive("fit-table", FitTable)
+    app.add_directive("likelihood-table", LikelihoodTable)
+    app.add_directive("option-table", OptionTable)
+    app.add_directive("api-modules", ApiModules)
+    return {"parallel_read_safe": True}

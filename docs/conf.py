@@ -1,0 +1,42 @@
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+import pyro_mmvae  # noqa: E402
+
+project = "pyro_mmvae"
+author = "the authors of pyro_mmvae"
+release = version = pyro_mmvae.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "from_code",
+]
+exclude_patterns = ["_build", "snippets"]
+html_theme = "furo"
+html_title = f"pyro_mmvae {release}"
+
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+default_role = "literal"  # docstrings write `name`
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+
+def escape_stars(app, what, name, obj, options, lines):  # noqa: ANN001, ANN201, D103
+    # A shape such as (*lead, B) outside backticks would begin an emphasis in reStructuredText.
+    parts = "\n".join(lines).split("`")
+    parts[::2] = [part.replace("(*", r"(\*") for part in parts[::2]]
+    lines[:] = "`".join(parts).split("\n")
+
+
+def setup(app):  # noqa: ANN001, ANN201, D103
+    app.connect("autodoc-process-docstring", escape_stars, priority=400)
