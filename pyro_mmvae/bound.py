@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.schedules import Weight, weight_at
-from pyro_mmvae.table import Table
+from pyro_mmvae.table import Table, Term
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Bound:
         kl: KL to the prior, analytic or sampled, shape `(K, C, T, B)`.
         alignments: divergences, shape `(B,)` each.
         strata: probability of every mixture component, shape `(C, T, B)`.
+        observed: whether a target is there, bool `(B,)` each.
         active: whether a row has anything to look at, bool `(T, B)`.
         importance_weighted: see `Objective`.
     """
@@ -34,6 +35,7 @@ class Bound:
     kl: Tensor
     alignments: list[Tensor]
     strata: Tensor
+    observed: Mapping[str, Tensor]
     active: Tensor
     importance_weighted: bool = False
 
@@ -65,16 +67,25 @@ class Bound:
 
         Names are `log_prob/TARGET|GIVEN`, `kl|GIVEN` and `alignment/OF|TO`.
         """
-        found: dict[str, Tensor] = {}
-        count = self.active.sum(-1).clamp_min(1)
-        for name, value in [*((f"log_prob/{n}", v) for n, v in self.log_prob.items()), ("kl", self.kl)]:
-            mean = torch.where(self.active, self._over_strata(value.mean(0)), 0.0).sum(-1) / count
-            for row, term in enumerate(self.table.terms):
-                if name == "kl" or name.removeprefix("log_prob/") in term.decode:
-                    found[f"{name}|{'+'.join(term.given)}"] = mean[row].detach()
+        return {name: total / count.clamp_min(1) for name, (total, count) in self.totals().items()}
+
+    def totals(self) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return sum and number of samples of every part, for means over several batches; see `parts`."""
+        found: dict[str, tuple[Tensor, Tensor]] = {}
+        for name, value in self.log_prob.items():
+            for term, *total in self._by_term(self.active & self.observed[name], value):
+                if name in term.decode:
+                    found[f"log_prob/{name}|{'+'.join(term.given)}"] = (total[0], total[1])
+        for term, *total in self._by_term(self.active, self.kl):
+            found[f"kl|{'+'.join(term.given)}"] = (total[0], total[1])
+        size = torch.tensor(self.active.shape[-1], device=self.kl.device)
         for alignment, value in zip(self.table.alignments, self.alignments, strict=True):
-            found[f"alignment/{'+'.join(alignment.of)}|{'+'.join(alignment.to)}"] = value.mean().detach()
+            found[f"alignment/{'+'.join(alignment.of)}|{'+'.join(alignment.to)}"] = (value.sum().detach(), size)
         return found
+
+    def _by_term(self, mask: Tensor, value: Tensor) -> list[tuple[Term, Tensor, Tensor]]:
+        values = torch.where(mask, self._over_strata(value.mean(0)), 0.0).detach()
+        return list(zip(self.table.terms, values.sum(-1), mask.sum(-1), strict=True))
 
     def _per_row(self, weights: Sequence[Weight]) -> Tensor:
         values = [weight_at(weight, self.step) for weight in weights]

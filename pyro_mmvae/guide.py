@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -110,12 +111,16 @@ class GaussianHead(nn.Module):
         in_features: F.
         latent_dim: D.
         min_scale: added to the standard deviation, so that precisions stay finite.
+        initial_scale: about the standard deviation before training. Small, so that the first steps see the encoder's
+            mean rather than noise; the KL widens it where that pays.
     """
 
-    def __init__(self, in_features: int, latent_dim: int, min_scale: float = 1e-4) -> None:
+    def __init__(self, in_features: int, latent_dim: int, min_scale: float = 1e-4, initial_scale: float = 0.1) -> None:
         super().__init__()
         self.linear = nn.Linear(in_features, 2 * latent_dim)
         self.min_scale = min_scale
+        with torch.no_grad():
+            self.linear.bias[latent_dim:] += math.log(math.expm1(initial_scale))
 
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, shapes `(*lead, D)`, for features `(*lead, F)`."""

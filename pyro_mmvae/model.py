@@ -88,13 +88,28 @@ class MultimodalVAE(nn.Module):
 
         Returns:
             A distribution with batch shape `lead`.
+
+        Raises:
+            ValueError: the decoder's output does not have the shape that the likelihood needs.
         """
-        distribution: TorchDistribution = self._likelihood(name)(over_leading(self.decoders[name], z))
+        distribution: TorchDistribution = self._likelihood(name)(self._params(z, name))
         return distribution
 
     def predict(self, z: Tensor, name: str) -> Tensor:
         """Return the point estimate of a modality (see `Likelihood.predict`), shape `(*lead, *event)`."""
-        return self._likelihood(name).predict(over_leading(self.decoders[name], z))
+        return self._likelihood(name).predict(self._params(z, name))
+
+    def _params(self, z: Tensor, name: str) -> Tensor:
+        params = over_leading(self.decoders[name], z)
+        expected = self._likelihood(name).param_shape
+        if params.shape[z.dim() - 1 :] != expected:
+            raise ValueError(
+                f"decoder of {name!r}: expected an output of shape (N, {', '.join(map(str, expected))}), as its "
+                f"likelihood {type(self.likelihoods[name]).__name__} says, got (N, "
+                f"{', '.join(map(str, params.shape[z.dim() - 1 :]))})"
+            )
+        # Log densities summed over an image are beyond half precision.
+        return params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
 
     def _likelihood(self, name: str) -> Likelihood:
         likelihood = self.likelihoods[name]

@@ -144,6 +144,7 @@ class Objective(ELBO):
             kl=self._kl(posterior, model.prior(), z, rows).expand(full),
             alignments=[self._align(a.of, a.to, a.divergence, posterior, z, active) for a in self.table.alignments],
             strata=_strata_weights(posterior, guide.num_components, (rows, batch.size), z),
+            observed={n: batch.observed[n] for n in self.table.targets},
             active=active[:rows],
             importance_weighted=self.importance_weighted,
         )

@@ -132,7 +132,9 @@ class History(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add a row; validation has run by now."""
         metrics = {n: float(v) for n, v in trainer.callback_metrics.items() if "/" in n}
-        self.rows.append({"epoch": float(trainer.current_epoch), "step": float(trainer.global_step), **metrics, **self.extra})
+        self.rows.append(
+            {"epoch": float(trainer.current_epoch), "step": float(trainer.global_step), **metrics, **self.extra}
+        )
         if trainer.is_global_zero:
             self._write()
 

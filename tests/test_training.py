@@ -22,7 +22,9 @@ SCRIPT = Path(__file__).parent / "training_script.py"
 def run(out, devices=1, epochs=4, resume="fresh", kill="never", noise="own", expect=0):
     out.mkdir(exist_ok=True)
     command = [sys.executable, str(SCRIPT), str(out), str(devices), str(epochs), resume, kill, noise]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300
+    )
     assert done.returncode == expect, done.stderr[-3000:]
     return torch.load(out / "result.pt", weights_only=True) if expect == 0 else None
 

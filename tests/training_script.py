@@ -1,4 +1,4 @@
-"""A small training run, started by tests in processes of its own: `python training_script.py OUT DEVICES EPOCHS ...`."""
+"""A small training run that tests start in processes of its own."""
 
 from __future__ import annotations
 
@@ -107,4 +107,6 @@ def main(out: Path, devices: int, epochs: int, resume: bool, kill: int | None, s
 
 if __name__ == "__main__":
     folder, count, until, again, stop, noise = sys.argv[1:]
-    main(Path(folder), int(count), int(until), again == "resume", int(stop) if stop != "never" else None, noise == "same")
+    main(
+        Path(folder), int(count), int(until), again == "resume", int(stop) if stop != "never" else None, noise == "same"
+    )

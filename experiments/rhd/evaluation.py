@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from pyro_mmvae.metrics.pose import PoseMetrics, mean_pose, pose_errors_mm, pose
 
 Floats = NDArray[np.floating]
 MEAN_POSE = "mean pose"
-SHOWN = 8
+SHOWN = 6
 """Samples that are kept whole for the figures."""
 
 
@@ -29,7 +30,8 @@ class Evaluation:
     """What a trained model did on the evaluation split.
 
     Attributes:
-        metrics: pose metrics by posterior.
+        metrics: pose metrics by posterior, over the samples in which it has anything to look at; a posterior that
+            never has is left out.
         baseline: those of the mean training pose.
         elbo: parts of the objective in nats, averaged over samples.
         used: number of samples evaluated.
@@ -82,39 +84,38 @@ def evaluate(loss: Loss, config: Config, device: torch.device | str = "cpu", pro
     """Run every posterior of the setting on the evaluation split.
 
     The objective's draws are seeded, so that the same checkpoint gives the same numbers.
+
+    Raises:
+        ValueError: not one sample of the split could be used.
     """
     torch.manual_seed(config.seed)
     loss = loss.to(device).eval()
     split, loader = evaluation_loader(config)
-    errors: dict[str, list[Floats]] = {name: [] for name in (*config.posteriors, MEAN_POSE)}
-    visible, parts, shown, skipped = [], _Mean(), None, dict(split.skipped)
     average = torch.as_tensor(mean_pose(training_poses(config)), dtype=torch.float32)
+    errors, parts, shown, skipped = _Errors(), _Mean(), None, Counter(split.skipped)
     for item in tqdm(loader, "evaluating", unit="batch", disable=not progress):
-        for _, reason, _ in item.skipped:
-            skipped[reason] = skipped.get(reason, 0) + 1
+        skipped.update(reason for _, reason, _ in item.skipped)
         if item.batch.size == 0:
             continue
         shown = shown or item
         batch = item.batch.to(device)
         bound = loss.bound(batch)
-        parts.add({"bound": -bound.loss, **bound.parts()}, batch.size)
-        true, scale = item.batch.data["pose"], item.hands.scale
+        parts.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
+        errors.add(MEAN_POSE, average.expand(batch.size, -1, -1), item, ("pose",))
         for name, found in predict(loss, batch, config.posteriors, ("pose",)).items():
-            errors[name].append(pose_errors_mm(found["pose"].cpu(), true, scale))
-        errors[MEAN_POSE].append(pose_errors_mm(average.expand_as(true), true, scale))
-        visible.append(item.hands.visible.numpy())
+            errors.add(name, found["pose"].cpu(), item, config.posteriors[name])
     if shown is None:
-        raise ValueError(f"not one evaluation sample could be used: {split.report()}, {skipped}")
-    seen = np.concatenate(visible)
-    scores = {name: pose_metrics(np.concatenate(rows), seen) for name, rows in errors.items()}
+        raise ValueError(f"not one evaluation sample could be used: {split.report()}, {dict(skipped)}")
+    scores = errors.metrics()
+    decoded = _decoded(loss, config, shown, device)
     return Evaluation(
-        metrics={name: scores[name] for name in config.posteriors},
+        metrics={name: scores[name] for name in config.posteriors if name in scores},
         baseline=scores[MEAN_POSE],
         elbo=parts.mean(),
-        used=len(seen),
-        skipped=skipped,
+        used=errors.count(MEAN_POSE),
+        skipped=dict(skipped),
         shown=shown,
-        decoded=_decoded(loss, config, shown, device),
+        decoded={name: found for name, found in decoded.items() if name in scores},
     )
 
 
@@ -123,20 +124,42 @@ def _decoded(loss: Loss, config: Config, item: HandBatch, device: Any) -> dict[s
     return {name: {n: v.cpu() for n, v in found.items()} for name, found in made.items()}
 
 
-class _Mean:
-    """Means over samples, from means over batches."""
+class _Errors:
+    """Errors of the joints by posterior, of the samples in which it has anything to look at."""
 
     def __init__(self) -> None:
-        self.total: dict[str, float] = {}
-        self.count = 0
+        self.rows: dict[str, list[tuple[Floats, NDArray[np.bool_]]]] = {}
 
-    def add(self, values: Mapping[str, Tensor], size: int) -> None:
-        for name, value in values.items():
-            self.total[name] = self.total.get(name, 0.0) + float(value) * size
-        self.count += size
+    def add(self, name: str, pose: Tensor, item: HandBatch, given: tuple[str, ...]) -> None:
+        # The others would only show the prior.
+        there = torch.stack([item.batch.observed[modality] for modality in given]).any(0).numpy()
+        errors = pose_errors_mm(pose, item.batch.data["pose"], item.hands.scale)
+        self.rows.setdefault(name, []).append((errors[there], item.hands.visible.numpy()[there]))
+
+    def count(self, name: str) -> int:
+        return sum(len(errors) for errors, _ in self.rows[name])
+
+    def metrics(self) -> dict[str, PoseMetrics]:
+        return {
+            name: pose_metrics(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+            for name, rows in self.rows.items()
+            if self.count(name)
+        }
+
+
+class _Mean:
+    """Means over all samples that have a part, from sums and counts by batch."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, tuple[float, int]] = {}
+
+    def add(self, totals: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        for name, (total, count) in totals.items():
+            before, samples = self.sums.get(name, (0.0, 0))
+            self.sums[name] = (before + float(total), samples + int(count))
 
     def mean(self) -> dict[str, float]:
-        return {name: value / self.count for name, value in self.total.items()}
+        return {name: total / count for name, (total, count) in self.sums.items() if count}
 
 
 def table(metrics: Mapping[str, PoseMetrics], baseline: PoseMetrics) -> str:

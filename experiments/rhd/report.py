@@ -16,6 +16,7 @@ from pyro_mmvae.plots import (
     plot_clouds,
     plot_heatmaps,
     plot_pck,
+    plot_predictions,
     plot_skeletons,
     plot_skeletons_3d,
     plot_training,
@@ -31,7 +32,7 @@ def draw_figures(config: Config, evaluation: Evaluation, history: History | None
     hands = Hands(*(value[:SHOWN] for value in evaluation.shown.hands))
     decoded = evaluation.decoded
     poses = {name: found["pose"] for name, found in decoded.items()}
-    plot_skeletons_3d(data["pose"], poses, folder / "skeletons_3d.png")
+    plot_skeletons_3d(data["pose"], poses, folder / "skeletons_3d.png", units="lengths of the reference bone")
     if "rgb" in data:
         images = data["rgb"]
         uv = {name: project(pose, hands) for name, pose in poses.items()}
@@ -75,6 +76,4 @@ def project(pose: Tensor, hands: Hands) -> Tensor:
 
 def draw_predictions(images: Tensor, pose: np.ndarray, names: Sequence[str], path: Path) -> None:
     """Draw the first images with their predicted skeletons beside them."""
-    from pyro_mmvae.plots import plot_predictions
-
     plot_predictions(images[:SHOWN], torch.as_tensor(pose[:SHOWN]), list(names[:SHOWN]), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -41,7 +42,9 @@ class HandTraining(Training):
         """Log the bound, and the mean error over all joints in millimetres."""
         super().validation_step(batch, batch_idx)
         for name, found in predict(self.loss, batch.batch, self.posteriors, ("pose",)).items():
-            errors = pose_errors_mm(found["pose"].float().cpu(), batch.batch.data["pose"].cpu(), batch.hands.scale.cpu())
+            errors = pose_errors_mm(
+                found["pose"].float().cpu(), batch.batch.data["pose"].cpu(), batch.hands.scale.cpu()
+            )
             self.log(f"val/epe_mm|{name}", float(errors.mean()), sync_dist=True, batch_size=batch.batch.size)
 
 
@@ -74,7 +77,7 @@ def train(config: Config) -> Path:
         seed=config.seed,
     )
     if trainer.is_global_zero:
-        print(f"\n{loss.elbo}\n\nrun folder: {run} (a run that was stopped goes on with --resume)\n", flush=True)
+        print(_announcement(config, loss), flush=True)
     trainer.fit(module, datamodule=data, ckpt_path=str(run / CHECKPOINT) if config.resume else None, weights_only=True)
     if trainer.is_global_zero:
         finish(config, loss, trainer)
@@ -110,10 +113,10 @@ def write_metrics(config: Config, evaluation: Evaluation, path: Path, **more: fl
 def build_trainer(config: Config) -> lightning.Trainer:
     """Return Lightning's trainer with checkpoints, history, early stop and loggers as configured."""
     run = config.run
-    last = {"dirpath": run / CHECKPOINT.parent, "enable_version_counter": False}
+    kept: dict[str, Any] = {"dirpath": run / CHECKPOINT.parent, "enable_version_counter": False}
     callbacks: list[Callback] = [
         Timed(run / "history.csv"),
-        ModelCheckpoint(**last, filename=CHECKPOINT.stem, save_on_train_epoch_end=True),
+        ModelCheckpoint(**kept, filename=CHECKPOINT.stem, save_on_train_epoch_end=True),
         TQDMProgressBar(refresh_rate=5),
     ]
     if config.early_stop is not None:
@@ -121,7 +124,7 @@ def build_trainer(config: Config) -> lightning.Trainer:
         watched = f"val/epe_mm|{next(iter(config.posteriors))}"
         callbacks += [
             EarlyStopping(watched, patience=config.early_stop),
-            ModelCheckpoint(**last, filename=BEST.stem, monitor=watched),
+            ModelCheckpoint(**kept, filename=BEST.stem, monitor=watched),
         ]
     several = config.devices * config.nodes > 1
     return lightning.Trainer(
@@ -157,6 +160,13 @@ class Timed(History):
         """Add a row; validation, which has run by now, is counted as part of the epoch's time."""
         self.extra = {"seconds": time.perf_counter() - self._start, "samples": float(self._samples)}
         super().on_train_epoch_end(trainer, pl_module)
+
+
+def _announcement(config: Config, loss: Loss) -> str:
+    preset = "papers' preset" if config.data else "demo preset: synthetic hands, sized for minutes on two cores"
+    options = "  ".join(f"{name}={value}" for name, value in configuration.plain(config).items() if value is not None)
+    lines = textwrap.fill(options, 110, break_long_words=False, break_on_hyphens=False)
+    return f"\n{preset}\n{lines}\n\n{loss.elbo}\n\nrun folder: {config.run} (a stopped run goes on with --resume)\n"
 
 
 def _steps(config: Config, data: HandData) -> int:

@@ -17,13 +17,20 @@ Activation = Callable[[], nn.Module]
 def fully_connected(sizes: Sequence[int], activation: Activation = nn.ReLU) -> nn.Sequential:
     """Return linear layers through `sizes`, each followed by the activation.
 
+    They begin with He et al.'s variance (2015, arXiv:1502.01852), which keeps the signal's size from layer to layer.
+    PyTorch's default halves it in each: a pose decoder four layers deep then took over twice the steps to the same
+    error.
+
     Args:
         sizes: number of inputs, then the width of each layer; one number alone gives the identity.
         activation: makes the layer after each linear one.
     """
     layers: list[nn.Module] = []
     for size_in, size_out in pairwise(sizes):
-        layers += [nn.Linear(size_in, size_out), activation()]
+        linear = nn.Linear(size_in, size_out)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        nn.init.zeros_(linear.bias)
+        layers += [linear, activation()]
     return nn.Sequential(*layers)
 
 

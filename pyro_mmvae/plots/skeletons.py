@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pyro_mmvae.data.rhd_format import FINGERS, NUM_JOINTS, WRIST
 from pyro_mmvae.plots.space import frame_cube, upright
-from pyro_mmvae.plots.style import FINGER_COLOURS, as_array, check_samples, panels, save, show_image
+from pyro_mmvae.plots.style import FINGER_COLOURS, as_array, check_samples, new_figure, panels, save, show_image
 
 _ON_IMAGE = {"color": "white", "linewidth": 1.4, "path_effects": [Stroke(linewidth=3, foreground="black"), Normal()]}
 _IN_SPACE = {"color": "0.55", "linewidth": 2.2}
@@ -99,9 +99,10 @@ def _draw(axes: Axes, joints: NDArray[Any], **style: Any) -> None:
         axes.plot(*line, **{"color": FINGER_COLOURS[finger], "marker": ".", "markersize": 3, **style})
 
 
-def _legend(figure: Figure, true_style: dict[str, Any]) -> None:
+def _legend(figure: Figure, true_style: dict[str, Any] | None) -> None:
     lines = [Line2D([], [], color=colour, label=finger) for finger, colour in FINGER_COLOURS.items()]
-    lines.append(Line2D([], [], label="true", **true_style))
+    if true_style is not None:
+        lines.append(Line2D([], [], label="true", **true_style))
     figure.legend(handles=lines, loc="outside lower center", ncols=6, frameon=False)
 
 
@@ -109,3 +110,38 @@ def _arrays(values: Mapping[str, Tensor | ArrayLike]) -> dict[str, NDArray[Any]]
     if not values:
         raise ValueError("expected at least one prediction, got none")
     return {name: np.asarray(as_array(value)) for name, value in values.items()}
+
+
+def plot_predictions(
+    images: Tensor | ArrayLike, poses: Tensor | ArrayLike, names: Sequence[str], path: str | Path
+) -> Path:
+    """Draw images without known truth above their predicted skeletons in space.
+
+    Args:
+        images: (N, 3, H, W) in [0, 1]; a column each.
+        poses: (N, 21, 3) in camera axes, in RHD's order.
+        names: N titles.
+        path: where the image goes.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: the shapes do not fit.
+    """
+    pictures, guesses = as_array(images), as_array(poses)
+    check_samples((None, NUM_JOINTS, 3), poses=guesses)
+    if not len(pictures) == len(guesses) == len(names):
+        raise ValueError(
+            f"expected as many images as poses and names, got {len(pictures)}, {len(guesses)}, {len(names)}"
+        )
+    figure = new_figure(max(2.4 * len(names), 6.5), 5.2)
+    for column, (picture, guess, name) in enumerate(zip(pictures, guesses, names, strict=True), start=1):
+        above = figure.add_subplot(2, len(names), column)
+        show_image(above, picture)
+        above.set_title(name, fontsize=9)
+        below = figure.add_subplot(2, len(names), len(names) + column, projection="3d")
+        _draw(below, upright(guess), linewidth=1.6)
+        frame_cube(below, [guess])
+    _legend(figure, None)
+    return save(figure, path)

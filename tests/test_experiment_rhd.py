@@ -1,0 +1,183 @@
+"""The hand experiment from end to end on a handful of rendered hands, through its command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from experiments.common.runs import load_checkpoint
+from experiments.rhd.cli import main
+from experiments.rhd.config import FLOWS, Config, resolved
+from pyro_mmvae.data.synthetic import generate
+
+SMALL = [
+    *("--image-size=32", "--num-points=16", "--map-size=16", "--width=8", "--decoder-width=4", "--cloud-width=32"),
+    *("--latent-dim=8", "--batch-size=8", "--pretrained=False", "--workers=0", "--preload=True", "--device=cpu"),
+]
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("hands") / "set", 20, 8, seed=1, workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def run(hands, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "gpoe"
+    main(["--guide", "gpoe", "--data", str(hands), "--epochs", "2", "--out", str(out), *SMALL])
+    return out
+
+
+def metrics_of(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_leaves_everything_behind(run):
+    found = metrics_of(run)
+    assert set(found["posteriors"]) == {"rgb", "cloud", "joint"}
+    for block in (*found["posteriors"].values(), found["baseline"]["mean_pose"]):
+        assert set(block) == {"epe_mm", "auc_20_50", "pck"}
+        assert 0 < block["epe_mm"]["mean"] < 500
+        assert len(block["pck"]["thresholds_mm"]) == len(block["pck"]["values"])
+    assert {"bound", "kl|rgb", "log_prob/pose|rgb+cloud"} <= set(found["elbo"])
+    assert found["seconds"] > 0
+    assert found["samples_per_second"] > 0
+    assert found["config"]["guide"] == "gpoe"
+    assert "torch" in found["versions"]
+    figures = {p.name for p in (run / "figures").iterdir()}
+    assert {"pck.png", "skeletons.png", "skeletons_3d.png", "clouds.png", "heatmaps.png", "training.png"} <= figures
+    with (run / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0.0", "1.0"]
+
+
+def test_checkpoints_hold_data_and_no_code(run):
+    content = load_checkpoint(run / "checkpoints" / "last.ckpt")
+    assert any(key.startswith("loss.guide.") for key in content["state_dict"])
+    (run / "checkpoints" / "bad.ckpt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="not a checkpoint that can be loaded safely"):
+        load_checkpoint(run / "checkpoints" / "bad.ckpt")
+
+
+def test_a_run_is_repeated_from_its_own_configuration(run, tmp_path):
+    main(["--config", str(run / "config.yaml"), "--out", str(tmp_path / "again"), "--no-figures"])
+    again, first = metrics_of(tmp_path / "again"), metrics_of(run)
+    assert again["posteriors"] == first["posteriors"]
+    assert again["elbo"] == first["elbo"]
+
+
+def test_a_longer_run_cannot_pass_for_a_resumed_one(run, capsys):
+    with pytest.raises(SystemExit):
+        main(["--config", str(run / "config.yaml"), "--resume", "--seed", "5"])
+    assert "seed: 0 -> 5" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_not_overwritten(run, capsys):
+    with pytest.raises(SystemExit):
+        main(["--config", str(run / "config.yaml")])
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_evaluation_gives_the_same_numbers_again(run, tmp_path):
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu"])
+    assert metrics_of(tmp_path)["posteriors"] == metrics_of(run)["posteriors"]
+
+
+def test_evaluation_under_noise_differs_and_says_so(run, tmp_path):
+    noise = ["--pixel-corruption", "0.5", "--cloud-noise", "0.5"]
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures", *noise])
+    found = metrics_of(tmp_path)
+    assert found["posteriors"]["cloud"] != metrics_of(run)["posteriors"]["cloud"]
+    assert found["config"]["pixel_corruption"] == 0.5
+
+
+def test_predictions_for_a_folder_of_images(run, hands, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in sorted((hands / "evaluation" / "color").iterdir())[:3]:
+        shutil.copy(path, images)
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    main(["predict", str(run), str(images), "--out", str(tmp_path / "out"), "--device", "cpu", "--bone-mm", "30"])
+    found = np.load(tmp_path / "out" / "poses.npz", allow_pickle=False)
+    assert found["pose"].shape == (3, 21, 3)
+    assert found["spread"].shape == (3, 21)
+    assert (found["spread"] > 0).all()
+    assert "broken.png" not in found["names"]
+    assert (tmp_path / "out" / "poses.png").stat().st_size > 0
+
+
+def test_a_folder_with_colour_and_annotations_alone(hands, tmp_path):
+    bare = tmp_path / "bare"
+    for split in ("training", "evaluation"):
+        shutil.copytree(hands / split / "color", bare / split / "color")
+        shutil.copy(hands / split / f"anno_{split}.pickle", bare / split)
+    out = tmp_path / "run"
+    main(["--data", str(bare), "--epochs", "1", "--out", str(out), *SMALL])
+    found = metrics_of(out)
+    assert set(found["posteriors"]) == {"rgb", "joint"}  # the cloud's would only show the prior
+    assert "kl|cloud" not in found["elbo"]
+    assert np.isfinite(found["posteriors"]["rgb"]["epe_mm"]["mean"])
+    main(["evaluate", str(out), "--out", str(tmp_path / "evaluation"), "--device", "cpu", "--no-figures"])
+
+
+@pytest.mark.parametrize(
+    ("guide", "setting"), [("moe", "rcs2chps"), ("crossmodal", "r2hp"), ("poe", "c2p"), ("joint", "r2p")]
+)
+def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
+    options = ["--guide", guide, "--setting", setting, "--samples", "16", "--epochs", "1", "--no-figures"]
+    main(["--data", str(hands), "--out", str(tmp_path / "run"), *options, *SMALL])
+    found = metrics_of(tmp_path / "run")
+    inputs = FLOWS[setting].inputs
+    assert set(found["posteriors"]) == {*inputs, *(["joint"] if len(inputs) > 1 else [])}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--guide", "goe"], "unknown name 'goe' in guides; choose one of crossmodal"),
+        (["--objective", "elbo"], "unknown name 'elbo'"),
+        (["--guide-options", "prior_expert=false"], "do not fit the guide 'gpoe'"),
+        (["--guide-options", "hidden"], "expected name=value"),
+        (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
+        (["--num-points", "200"], "square number"),
+        (["--batch-size", "0"], "expected at least 1"),
+        (["--samples", "-1"], "expected a share"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--resume"], "nothing to resume"),
+        (["evaluate", "nowhere"], "no run in nowhere"),
+        (["predict", "nowhere", "."], "no run in nowhere"),
+    ],
+)
+def test_mistakes_end_in_one_line(arguments, message, hands, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if arguments[0].startswith("--"):
+        data = [] if "--data" in arguments else ["--data", str(hands)]
+        arguments = [*SMALL, *data, "--epochs", "1", *arguments]
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_bad_configuration_files_are_refused(tmp_path):
+    for content, message in [
+        ("guide: [", "is not YAML"),
+        ("guid: poe", "unknown options"),
+        ("epochs: many", "expected int or NoneType, got 'many'"),
+        ("- 1", "expected options"),
+        ("!!python/object/apply:os.system ['true']", "is not YAML"),
+    ]:
+        path = tmp_path / "config.yaml"
+        path.write_text(content)
+        with pytest.raises(SystemExit, match=message):
+            main(["--config", str(path)])
+
+
+def test_presets_fill_in_what_is_not_given():
+    demo, paper = resolved(Config()), resolved(Config(data="somewhere", guide="moe"))
+    assert (demo.image_size, demo.objective, demo.pretrained) == (64, "mixing", False)
+    assert (paper.image_size, paper.num_points, paper.objective, paper.pretrained) == (256, 256, "mmvae", True)
+    assert str(demo.run) == "runs/rhd/rc2chp-gpoe-mixing-s0"
