@@ -8,10 +8,15 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+import guides
 from experiments.common.runs import load_checkpoint
+from experiments.rhd.build import build_loss
 from experiments.rhd.cli import main
 from experiments.rhd.config import FLOWS, Config, resolved
+from pyro_mmvae import Batch
 from pyro_mmvae.data.synthetic import generate
 
 SMALL = [
@@ -181,3 +186,31 @@ def test_presets_fill_in_what_is_not_given():
     assert (demo.image_size, demo.objective, demo.pretrained) == (64, "mixing", False)
     assert (paper.image_size, paper.num_points, paper.objective, paper.pretrained) == (256, 256, "mmvae", True)
     assert str(demo.run) == "runs/rhd/rc2chp-gpoe-mixing-s0"
+
+
+def fake_hands(size=2):
+    return Batch.of(
+        {
+            "rgb": torch.empty(size, 3, 64, 64),
+            "cloud": torch.empty(size, 64, 3),
+            "heatmap": torch.empty(size, 21, 32, 32),
+            "pose": torch.empty(size, 21, 3),
+            "segmentation": torch.zeros(size, 32, 32, dtype=torch.long),
+        }
+    )
+
+
+@pytest.mark.parametrize("guide", guides.available())
+def test_the_real_networks_on_a_fake_gpu_and_on_meta(guide):
+    """The loss neither mixes devices nor waits for the device, and its gradients have shapes."""
+    setting = "r2hp" if guide == "crossmodal" else "rcs2chps"
+    config = resolved(Config(guide=guide, setting=setting))
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
+        loss = build_loss(config)
+        loss.elbo.validate = False
+        assert loss(fake_hands()).device.type == "cuda"
+    with torch.device("meta"):
+        loss = build_loss(config)
+        loss.elbo.validate = False
+        loss(fake_hands()).backward()
+    assert all(p.grad is not None for p in loss.parameters())

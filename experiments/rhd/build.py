@@ -81,7 +81,7 @@ def build_objective(config: Config, steps: int) -> Objective:
     """
     weights = {
         "pose": config.lambda_pose,
-        "heatmap": config.lambda_heatmap,
+        "heatmap": config.lambda_heatmap or 0.0,
         "cloud": config.lambda_cloud,
         "segmentation": config.lambda_segmentation,
     }

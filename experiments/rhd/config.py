@@ -113,8 +113,8 @@ class Config:
     """Weight of the KL from the middle of the run on."""
     lambda_pose: float = 1.0
     """Weight of the pose."""
-    lambda_heatmap: float = 0.01
-    """Weight of the heat maps."""
+    lambda_heatmap: float | None = None
+    """Weight of the heat maps. Preset: 0.01, as Gupta 2021; demo 0.5, with which they are learned in minutes."""
     lambda_cloud: float = 1.0
     """Weight of the point cloud."""
     lambda_segmentation: float = 1e-3
@@ -189,6 +189,7 @@ _DEMO = {
     "decoder_width": 16,
     "cloud_width": 256,
     "epochs": 9,
+    "lambda_heatmap": 0.5,
     "preload": True,
     "workers": 0,
     "pretrained": False,
@@ -202,6 +203,7 @@ _PAPER = {
     "decoder_width": 64,
     "cloud_width": 512,
     "epochs": 100,
+    "lambda_heatmap": 0.01,
     "preload": False,
     "workers": 4,
     "pretrained": True,
