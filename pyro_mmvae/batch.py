@@ -103,7 +103,13 @@ class Batch:
         )
 
     def __getitem__(self, rows: slice | Tensor) -> Batch:
-        """Return some of the samples; `rows` indexes the batch dimension."""
+        """Return some of the samples; `rows` indexes the batch dimension.
+
+        Raises:
+            TypeError: `rows` is a single number, which would drop the batch dimension.
+        """
+        if not isinstance(rows, slice | Tensor) or (isinstance(rows, Tensor) and rows.dim() == 0):
+            raise TypeError(f"index a batch with a slice or a tensor of rows, got {rows!r}; try batch[i : i + 1]")
         return Batch({n: v[rows] for n, v in self.data.items()}, {n: v[..., rows] for n, v in self.observed.items()})
 
 

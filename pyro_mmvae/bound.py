@@ -22,7 +22,8 @@ class Bound:
         step: training step at which schedules are read.
         log_prob: log p(x_m | z) by target, shape `(K, C, T, B)`, zero where missing.
         kl: KL to the prior, analytic or sampled, shape `(K, C, T, B)`.
-        alignments: divergences, shape `(B,)` each.
+        alignments: divergences, zero where either posterior has nothing to look at, and a bool mask of where both
+            have; shapes `(B,)`.
         strata: probability of every mixture component, shape `(C, T, B)`.
         observed: whether a target is there, bool `(B,)` each.
         active: whether a row has anything to look at, bool `(T, B)`.
@@ -33,7 +34,7 @@ class Bound:
     step: int
     log_prob: Mapping[str, Tensor]
     kl: Tensor
-    alignments: list[Tensor]
+    alignments: list[tuple[Tensor, Tensor]]
     strata: Tensor
     observed: Mapping[str, Tensor]
     active: Tensor
@@ -52,7 +53,7 @@ class Bound:
         """The whole bound of every sample in nats, shape `(B,)`."""
         rows = torch.where(self.active, self.rows, 0.0)
         bound = (self._per_row([t.weight for t in self.table.terms]) * rows).sum(0)
-        for alignment, value in zip(self.table.alignments, self.alignments, strict=True):
+        for alignment, (value, _) in zip(self.table.alignments, self.alignments, strict=True):
             bound = bound - weight_at(alignment.weight, self.step) * value
         return bound
 
@@ -78,9 +79,8 @@ class Bound:
                     found[f"log_prob/{name}|{'+'.join(term.given)}"] = (total[0], total[1])
         for term, *total in self._by_term(self.active, self.kl):
             found[f"kl|{'+'.join(term.given)}"] = (total[0], total[1])
-        size = torch.tensor(self.active.shape[-1], device=self.kl.device)
-        for alignment, value in zip(self.table.alignments, self.alignments, strict=True):
-            found[f"alignment/{'+'.join(alignment.of)}|{'+'.join(alignment.to)}"] = (value.sum().detach(), size)
+        for alignment, (value, both) in zip(self.table.alignments, self.alignments, strict=True):
+            found[f"alignment/{'+'.join(alignment.of)}|{'+'.join(alignment.to)}"] = (value.sum().detach(), both.sum())
         return found
 
     def _by_term(self, mask: Tensor, value: Tensor) -> list[tuple[Term, Tensor, Tensor]]:

@@ -147,6 +147,8 @@ MASKED_LOGIT = -1e9
 
 def masked_logits(logits: Tensor, observed: Tensor) -> Tensor:
     """Hide what is not observed from a softmax; the two broadcast."""
+    if logits.dtype in (torch.float16, torch.bfloat16):
+        logits = logits.float()  # half precision does not hold the masked logit
     return torch.where(observed, logits, torch.full_like(logits, MASKED_LOGIT))
 
 

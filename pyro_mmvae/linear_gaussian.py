@@ -83,8 +83,8 @@ class LinearGaussian:
 
     def log_prob(self, batch: Batch, names: Iterable[str] | None = None) -> Tensor:
         """Return the exact log p(x_S) of every sample, S what is observed among `names`; shape `(B,)`."""
-        names = tuple(names or self.names)
-        total = torch.empty(batch.size, dtype=self.dtype)
+        names = self.names if names is None else tuple(names)
+        total = torch.zeros(batch.size, dtype=self.dtype)
         for rows, subset in self._patterns(batch, names):
             total[rows] = self._log_marginal(batch, subset, rows)
         return total
@@ -131,6 +131,8 @@ class LinearGaussian:
 
     def _patterns(self, batch: Batch, names: Sequence[str]) -> list[tuple[Tensor, list[str]]]:
         present = [n for n in names if n in batch.data]
+        if not present:
+            return []
         observed = torch.stack([batch.observed[n] for n in present], dim=-1)
         found = []
         for pattern in torch.unique(observed, dim=0):

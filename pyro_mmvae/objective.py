@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -24,7 +25,7 @@ from pyro_mmvae.divergences import kl, sampled_kl
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
-from pyro_mmvae.table import Table
+from pyro_mmvae.table import Alignment, Table
 
 TERM_DIM, STRATUM_DIM, PARTICLE_DIM = -2, -3, -4
 
@@ -73,9 +74,11 @@ class Objective(ELBO):
         self._validated = False
 
     def __call__(self, model: nn.Module, guide: nn.Module) -> Loss:
-        """Return the module whose call on a batch is the loss."""
+        """Return the module whose call on a batch is the loss; it counts the steps of its schedules on its own."""
         self.check(model, guide)
-        return Loss(model, guide, self)
+        own = copy.copy(self)
+        own.step, own._validated = 0, False
+        return Loss(model, guide, own)
 
     def __str__(self) -> str:
         """Return the table."""
@@ -142,7 +145,7 @@ class Objective(ELBO):
             step=self.step,
             log_prob={n: value.expand(full) for n, value in log_prob.items()},
             kl=self._kl(posterior, model.prior(), z, rows).expand(full),
-            alignments=[self._align(a.of, a.to, a.divergence, posterior, z, active) for a in self.table.alignments],
+            alignments=[self._align(a, posterior, z, active) for a in self.table.alignments],
             strata=_strata_weights(posterior, guide.num_components, (rows, batch.size), z),
             observed={n: batch.observed[n] for n in self.table.targets},
             active=active[:rows],
@@ -163,16 +166,18 @@ class Objective(ELBO):
         return divergence(posterior, prior, z)[..., :rows, :]
 
     def _align(
-        self, of: Any, to: Any, divergence: Any, posterior: TorchDistribution, z: Tensor, active: Tensor
-    ) -> Tensor:
+        self, alignment: Alignment, posterior: TorchDistribution, z: Tensor, active: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the divergence of every sample, and which samples have both posteriors; shapes `(B,)`."""
         subsets = self.table.subsets
-        i, j = subsets.index(of), subsets.index(to)
+        i, j = subsets.index(alignment.of), subsets.index(alignment.to)
         q, p = take_rows(posterior, [i]), take_rows(posterior, [j])
-        value = divergence(q, p, z[..., i : i + 1, :, :])
+        value = alignment.divergence(q, p, z[..., i : i + 1, :, :])
         if value.dim() > 2:  # sampled: average over particles and, with their weights, over strata
             weights = _strata_weights(q, value.shape[-3], (1, value.shape[-1]), z)
             value = (weights * value).sum(STRATUM_DIM).reshape(-1, *value.shape[-2:]).mean(0)
-        return torch.where(active[i] & active[j], value[0], 0.0)
+        both = active[i] & active[j]
+        return torch.where(both, value[0], 0.0), both
 
     def differentiable_loss(self, model: nn.Module, guide: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
         """Return the loss, a scalar with gradients. It does not advance schedules."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +59,7 @@ class Training(lightning.LightningModule):
         torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the loss of one batch; parts of the bound are logged as means over the epoch."""
+        """Return the loss of one batch."""
         return self._step(batch, "train")
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
@@ -69,20 +70,37 @@ class Training(lightning.LightningModule):
         inner = batch_of(batch)
         bound = self.loss.bound(inner)
         loss = bound.loss
-        logged = {f"{stage}/loss": loss.detach(), **{f"{stage}/{n}": v for n, v in bound.parts().items()}}
-        self.log_dict(logged, on_step=False, on_epoch=True, sync_dist=True, batch_size=inner.size)
-        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=inner.size)
+        self.log_mean(f"{stage}/loss", loss.detach() * inner.size, torch.tensor(float(inner.size)))
+        for name, (total, count) in bound.totals().items():
+            self.log_mean(f"{stage}/{name}", total, count)
+        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=max(inner.size, 1))
         return loss
 
+    def log_mean(self, name: str, total: Tensor, count: Tensor) -> None:
+        """Log a sum and a count; `History` divides the epoch's, over all processes, so that every sample counts once.
+
+        Args:
+            name: of the mean.
+            total: sum over the samples that have the quantity, a scalar.
+            count: number of these samples, a scalar.
+        """
+        for suffix, value in ((SUM, total), (COUNT, count.to(total))):
+            self.log(name + suffix, value, on_step=False, on_epoch=True, reduce_fx="sum", sync_dist=True, logger=False)
+
+    def on_validation_start(self) -> None:
+        """Look for divergence before a held-out sample meets a broken network."""
+        self._refuse_divergence()
+
     def on_train_epoch_end(self) -> None:
-        """Stop a run that has diverged; the last epoch's checkpoint is still good."""
+        """Look for divergence before a checkpoint is written; that of the epoch before is still good."""
+        self._refuse_divergence()
+
+    def _refuse_divergence(self) -> None:
         # Once an epoch: looking at every step's value would wait for the device.
-        value = self.trainer.callback_metrics.get("train/loss")
-        if value is not None and not math.isfinite(float(value)):
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.parameters()):
             raise FloatingPointError(
-                f"the training loss of epoch {self.current_epoch} is {float(value)}: expected a finite number. "
-                f"Lower the learning rate, clip gradients, or look for bad values in the data; "
-                f"the checkpoint of the epoch before is intact"
+                f"parameters became NaN or infinite in epoch {self.current_epoch}. Lower the learning rate, clip "
+                f"gradients, or look for bad values in the data; the checkpoint of the epoch before is intact"
             )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -113,6 +131,23 @@ def batch_of(item: Any) -> Batch:
     return found
 
 
+SUM, COUNT = ":sum", ":count"
+"""Endings of what `Training.log_mean` logs."""
+
+
+def _means(logged: Mapping[str, float]) -> dict[str, float]:
+    """Divide sums by counts; a mean over nothing is left out, all else stays."""
+    found: dict[str, float] = {}
+    for name, value in logged.items():
+        if name.endswith(SUM):
+            mean = name.removesuffix(SUM)
+            if count := logged[mean + COUNT]:
+                found[mean] = value / count
+        elif not name.endswith(COUNT):
+            found[name] = value
+    return found
+
+
 class History(Callback):
     """Metrics by epoch, kept in the checkpoint and written as CSV, so that a resumed run has one history.
 
@@ -131,7 +166,9 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add a row; validation has run by now."""
-        metrics = {n: float(v) for n, v in trainer.callback_metrics.items() if "/" in n}
+        metrics = _means({name: float(v) for name, v in trainer.callback_metrics.items() if "/" in name})
+        if trainer.logger is not None:
+            trainer.logger.log_metrics(metrics, trainer.global_step)
         self.rows.append(
             {"epoch": float(trainer.current_epoch), "step": float(trainer.global_step), **metrics, **self.extra}
         )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +15,13 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import guides
-from experiments.common.runs import load_checkpoint
+from experiments.common.configuration import options, read
+from experiments.common.runs import load_checkpoint, lock
 from experiments.rhd.build import build_loss
 from experiments.rhd.cli import main
 from experiments.rhd.config import FLOWS, Config, resolved
+from experiments.rhd.options import EvaluateOptions
+from experiments.rhd.reuse import with_changes
 from pyro_mmvae import Batch
 from pyro_mmvae.data.synthetic import generate
 
@@ -74,10 +80,57 @@ def test_a_run_is_repeated_from_its_own_configuration(run, tmp_path):
     assert again["elbo"] == first["elbo"]
 
 
-def test_a_longer_run_cannot_pass_for_a_resumed_one(run, capsys):
+def test_another_run_cannot_pass_for_a_resumed_one(run, capsys):
     with pytest.raises(SystemExit):
         main(["--config", str(run / "config.yaml"), "--resume", "--seed", "5"])
     assert "seed: 0 -> 5" in capsys.readouterr().err
+
+
+def test_two_processes_cannot_write_into_one_folder(hands, tmp_path, capsys):
+    with lock(tmp_path / "run"), pytest.raises(SystemExit):
+        main(["--data", str(hands), "--epochs", "1", "--out", str(tmp_path / "run"), *SMALL])
+    assert "another process is writing" in capsys.readouterr().err
+
+
+def test_an_early_stopped_run_is_reported_and_resumed_at_its_best(hands, tmp_path):
+    arguments = ["--data", str(hands), "--epochs", "6", "--early-stop", "1", "--learning-rate", "0", "--no-figures"]
+    arguments += ["--out", str(tmp_path / "run"), *SMALL]
+    main(arguments)
+    first = metrics_of(tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    main([*arguments, "--resume"])
+    again = metrics_of(tmp_path / "run")
+    assert again["posteriors"] == first["posteriors"]
+    assert again["seconds"] == first["seconds"]  # no epoch was added
+    with (tmp_path / "run" / "history.csv").open() as file:
+        assert len(list(csv.DictReader(file))) < 6
+
+
+def test_unreadable_training_samples_are_counted(hands, tmp_path):
+    broken = tmp_path / "set"
+    shutil.copytree(hands, broken)
+    path = sorted((broken / "training" / "color").iterdir())[3]
+    path.write_bytes(path.read_bytes()[:200])
+    arguments = ["--data", str(broken), "--epochs", "1", "--out", str(tmp_path / "run"), "--no-figures", *SMALL]
+    main([*arguments, "--preload=False"])
+    assert metrics_of(tmp_path / "run")["training_samples"]["skipped_in_last_epoch"] <= 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_run(hands, tmp_path):
+    command = [sys.executable, "-m", "experiments.rhd", "--data", str(hands), "--epochs", "2", "--devices", "2"]
+    subprocess.run([*command, "--out", str(tmp_path / "run"), *SMALL], check=True, timeout=600)
+    assert set(metrics_of(tmp_path / "run")["posteriors"]) == {"rgb", "cloud", "joint"}
+
+
+@pytest.mark.slow
+def test_the_demo_reaches_its_bars(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["--guide", "gpoe", "--out", "run"])
+    found = metrics_of(tmp_path / "run")
+    baseline = found["baseline"]["mean_pose"]["epe_mm"]["mean"]
+    assert found["posteriors"]["rgb"]["epe_mm"]["mean"] < 0.7 * baseline
+    assert found["posteriors"]["cloud"]["epe_mm"]["mean"] < 0.5 * baseline
 
 
 def test_a_finished_run_is_not_overwritten(run, capsys):
@@ -89,6 +142,27 @@ def test_a_finished_run_is_not_overwritten(run, capsys):
 def test_evaluation_gives_the_same_numbers_again(run, tmp_path):
     main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu"])
     assert metrics_of(tmp_path)["posteriors"] == metrics_of(run)["posteriors"]
+
+
+def test_evaluation_does_not_overwrite_results(run, tmp_path, capsys):
+    arguments = ["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures"]
+    main(arguments)
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "metrics.json exists" in capsys.readouterr().err
+
+
+def test_the_baseline_belongs_to_the_run(run, tmp_path):
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures", "--seed", "3"])
+    assert metrics_of(tmp_path)["baseline"] == metrics_of(run)["baseline"]
+
+
+def test_noise_that_was_in_training_alone_stays_there():
+    trained = Config(pixel_corruption=0.7, corrupt="train")
+    changed, _ = with_changes(trained, EvaluateOptions(run=Path("run"), cloud_noise=0.1))
+    assert (changed.corrupt, changed.pixel_corruption, changed.cloud_noise) == ("test", 0.0, 0.1)
+    same, changes = with_changes(trained, EvaluateOptions(run=Path("run")))
+    assert (same, changes) == (trained, {})
 
 
 def test_evaluation_under_noise_differs_and_says_so(run, tmp_path):
@@ -129,13 +203,13 @@ def test_a_folder_with_colour_and_annotations_alone(hands, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("guide", "setting"), [("moe", "rcs2chps"), ("crossmodal", "r2hp"), ("poe", "c2p"), ("joint", "r2p")]
+    ("guide", "setting"), [("moe", "rcs2chps"), ("crossmodal", "rc2chp"), ("poe", "c2p"), ("joint", "r2p")]
 )
 def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
     options = ["--guide", guide, "--setting", setting, "--samples", "16", "--epochs", "1", "--no-figures"]
     main(["--data", str(hands), "--out", str(tmp_path / "run"), *options, *SMALL])
     found = metrics_of(tmp_path / "run")
-    inputs = FLOWS[setting].inputs
+    inputs = FLOWS[setting].inputs[: 1 if guide == "crossmodal" else None]
     assert set(found["posteriors"]) == {*inputs, *(["joint"] if len(inputs) > 1 else [])}
 
 
@@ -151,6 +225,9 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--batch-size", "0"], "expected at least 1"),
         (["--samples", "-1"], "expected a share"),
         (["--data", "nowhere"], "nowhere"),
+        (["--device", "cuda"], "CUDA"),
+        (["--beta-end", "0"], "--beta-end: expected a positive weight"),
+        (["--samples", "1.9"], "whole number"),
         (["--resume"], "nothing to resume"),
         (["evaluate", "nowhere"], "no run in nowhere"),
         (["predict", "nowhere", "."], "no run in nowhere"),
@@ -172,6 +249,7 @@ def test_bad_configuration_files_are_refused(tmp_path):
         ("guide: [", "is not YAML"),
         ("guid: poe", "unknown options"),
         ("epochs: many", "expected int or NoneType, got 'many'"),
+        ("beta_start: small", "expected float, got 'small'"),
         ("- 1", "expected options"),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
     ]:
@@ -179,6 +257,13 @@ def test_bad_configuration_files_are_refused(tmp_path):
         path.write_text(content)
         with pytest.raises(SystemExit, match=message):
             main(["--config", str(path)])
+
+
+def test_numbers_in_configuration_files_mean_what_they_look_like(tmp_path):
+    (tmp_path / "config.yaml").write_text("beta_start: 1e-4\nlearning_rate: 3e-4\n")
+    found = read(Config, tmp_path / "config.yaml")
+    assert (found.beta_start, found.learning_rate) == (1e-4, 3e-4)
+    assert options(["a=1e-3", "b=true", "c=learned", "d=3"]) == {"a": 1e-3, "b": True, "c": "learned", "d": 3}
 
 
 def test_presets_fill_in_what_is_not_given():

@@ -206,7 +206,7 @@ class TestTables:
         expected = torch.distributions.kl_divergence(
             guide.posterior(batch.given(("a", "b"))), guide.posterior(batch.given(("a",)))
         )
-        torch.testing.assert_close(bound.alignments[0], expected)
+        torch.testing.assert_close(bound.alignments[0][0], expected)
 
     def test_alignment_of_subsets_without_a_row_adds_no_decoding(self):
         model, guide = pair("poe")
@@ -216,14 +216,14 @@ class TestTables:
         assert bound.log_prob["y"].shape == (1, 1, 1, 6)
         q, p = (guide.posterior(batch.given((n,))) for n in "bc")
         expected = ((q.mean - p.mean).square() + (q.stddev - p.stddev).square()).sum(-1).sqrt()
-        torch.testing.assert_close(bound.alignments[0], expected)
+        torch.testing.assert_close(bound.alignments[0][0], expected)
 
     def test_sampled_alignment_of_mixtures_is_unbiased(self):
         model, guide = pair("moe")
         batch = Batch.of(data())
         objective = alignment(guide.inputs, ["y"], num_particles=4000)
         with torch.no_grad():
-            (got,) = objective.evaluate(model, guide, batch).alignments
+            ((got, _),) = objective.evaluate(model, guide, batch).alignments
             q, p = guide.posterior(batch), guide.posterior(batch.given(guide.inputs[:1]))
             z = q.sample((20000,))
             gap = q.log_prob(z) - p.log_prob(z)
@@ -404,3 +404,35 @@ def test_a_decoder_of_the_wrong_shape_is_named():
     guide = guides.load("poe")(parts, 2)
     with pytest.raises(ValueError, match=r"decoder of 'y': expected an output of shape \(N, 2\).*got \(N, 3\)"):
         extended(("a",), ["y"])(MultimodalVAE(wrong, 2), guide)(Batch.of(data()))
+
+
+def test_one_objective_serves_several_guides():
+    """Each loss counts its own steps: a second guide starts with beta where the first one did."""
+    objective = extended(("a",), ["y"], beta=Schedule(0.0, 1.0, steps=4))
+    first, second = (objective(*pair(name)) for name in ("gpoe", "poe"))
+    batch = Batch.of(data())
+    for _ in range(3):
+        first(batch)
+    assert (first.elbo.step, second.elbo.step, objective.step) == (3, 0, 0)
+
+
+def test_an_alignment_is_averaged_over_the_samples_that_have_both():
+    model, guide = pair("poe")
+    values, half = data(), torch.tensor([True, False] * 3)
+    objective = alignment(("a", "b"), ["y"])
+    some = objective.evaluate(model, guide, Batch.of(values, {"a": half})).parts()["alignment/a+b|a"]
+    those = objective.evaluate(model, guide, Batch.of(values)[half]).parts()["alignment/a+b|a"]
+    torch.testing.assert_close(some, those)
+
+
+@pytest.mark.parametrize("guide_name", guides.available())
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast(guide_name, dtype):
+    model, guide = pair(guide_name)
+    loss = build("extended", guide)(model, guide)
+    with torch.autocast("cpu", dtype):
+        value = loss(Batch.of(data()))
+    value.backward()
+    assert torch.isfinite(value)
+    full = loss(Batch.of(data()))
+    assert value.item() == pytest.approx(full.item(), rel=0.5)

@@ -91,3 +91,17 @@ def test_learning_rates():
 def test_anything_but_a_batch_is_refused():
     with pytest.raises(TypeError, match="expected a Batch"):
         batch_of({"a": torch.zeros(2)})
+
+
+def test_parts_are_averaged_over_the_samples_that_have_them(tmp_path):
+    """Batches of unequal numbers of observed samples: the epoch's mean is over samples, not over batches."""
+    model, guide = pair("poe")
+    masks = torch.arange(6) < 1, torch.arange(6) < 6
+    batches = [Batch.of(data(), {"b": mask}) for mask in masks]
+    history = History(tmp_path / "history.csv")
+    module = Training(build("mixing", guide)(model, guide), learning_rate=0.0)
+    loader = torch.utils.data.DataLoader(batches, batch_size=None)
+    trainer(tmp_path, max_epochs=1, callbacks=[history]).fit(module, loader)
+    rows = torch.cat([Batch.of(data())[mask].data["b"] for mask in masks])
+    expected = torch.distributions.kl_divergence(guide.posterior(Batch.of({"b": rows})), model.prior()).mean()
+    assert history.rows[0]["train/kl|b"] == pytest.approx(expected.item(), rel=1e-4)

@@ -13,6 +13,8 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import tyro
 import yaml
 
+from experiments.common.runs import write_text
+
 C = TypeVar("C")
 
 
@@ -25,8 +27,10 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", type=Path, default=None)
     known, rest = first.parse_known_args(list(argv))
+    if not known.config:
+        return tyro.cli(cls, args=rest, prog=prog, description=description)
     try:
-        default = read(cls, known.config) if known.config else cls()
+        default = read(cls, known.config)
     except (OSError, ValueError) as error:
         raise SystemExit(f"{prog}: error: {error}") from error
     return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
@@ -53,7 +57,7 @@ def read(cls: type[C], path: Path) -> C:
 
 def write(config: Any, path: Path) -> None:
     """Write a dataclass as YAML that `read` takes back."""
-    path.write_text(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
+    write_text(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True), path)
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def options(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise ValueError(f"expected name=value, got {pair!r}")
-        found[name] = yaml.safe_load(value)
+        found[name] = _number(yaml.safe_load(value))
     return found
 
 
@@ -84,6 +88,14 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
             return fitted
     expected = " or ".join(getattr(c, "__name__", str(c)) for c in choices)
     raise ValueError(f"{where}: expected {expected}, got {value!r}")
+
+
+def _number(value: Any) -> Any:
+    """Read 1e-3 as people mean it; YAML 1.1 takes it for a word, as it has no point."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 _MISFIT = object()
@@ -98,6 +110,7 @@ def _fitted(value: Any, choice: Any) -> Any:
         return get_origin(choice)(value) if isinstance(value, list) else _MISFIT
     if choice is Path:
         return Path(value) if isinstance(value, str) else _MISFIT
-    if choice is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+    if choice is float and not isinstance(value, bool):
+        number = _number(value)
+        return float(number) if isinstance(number, int | float) else _MISFIT
     return value if type(value) is choice else _MISFIT

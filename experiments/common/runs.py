@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 CONFIG = "config.yaml"
 METRICS = "metrics.json"
@@ -20,9 +23,42 @@ BEST = Path("checkpoints") / "best.ckpt"
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n", path)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text file in one piece."""
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    partial.write_text(text)
     os.replace(partial, path)
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {k: _finite(v) for k, v in value.items()}
+    return [_finite(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+@contextmanager
+def lock(run: Path) -> Iterator[None]:
+    """Keep a run folder for this process; a process that dies gives it back.
+
+    Raises:
+        FileExistsError: another process has it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    held = FileLock(run / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise FileExistsError(f"another process is writing into {run}; give another folder with --out") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def versions() -> dict[str, str]:

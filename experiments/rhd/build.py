@@ -91,15 +91,21 @@ def build_objective(config: Config, steps: int) -> Objective:
     return build(config.flow.inputs, targets, beta=beta, num_particles=config.particles)
 
 
-def build_loss(config: Config, steps: int = 1) -> Loss:
-    """Return model, guide and objective as one module, checked to fit together.
+def build_pair(config: Config) -> tuple[MultimodalVAE, Guide]:
+    """Return model and guide, checked to fit the objective, before any data is looked at.
 
     Raises:
         ValueError: an option that the guide does not have, or parts that cannot work together.
     """
     modalities = build_modalities(config)
-    model = MultimodalVAE(modalities, config.latent_dim)
-    return build_objective(config, steps)(model, _guide(config, modalities))
+    model, guide = MultimodalVAE(modalities, config.latent_dim), _guide(config, modalities)
+    build_objective(config, steps=1).check(model, guide)
+    return model, guide
+
+
+def build_loss(config: Config, steps: int = 1) -> Loss:
+    """Return model, guide and objective as one module; see `build_pair`."""
+    return build_objective(config, steps)(*build_pair(config))
 
 
 def _guide(config: Config, modalities: list[Modality]) -> Guide:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+
 from experiments.common.configuration import parse
 from experiments.rhd.config import Config, resolved
 from experiments.rhd.options import EvaluateOptions, PredictOptions
@@ -25,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         _run(arguments)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, ArithmeticError, MisconfigurationException) as error:
         print(f"{PROG}: error: {error}", file=sys.stderr)
         raise SystemExit(2) from error
 

@@ -44,7 +44,7 @@ class Config:
     objective: Annotated[
         str | None, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(objectives.available())}")
     ] = None
-    """Training bound. None: `crossmodal` with one input, `mmvae` with a mixture guide, else `mixing`."""
+    """Training bound. None: `crossmodal` with one input or that guide, `mmvae` with a mixture guide, else `mixing`."""
     setting: Setting = "rc2chp"
     """What is encoded (before the 2) and decoded: R rgb, C cloud, H heat maps, P pose, S segmentation."""
 
@@ -52,9 +52,9 @@ class Config:
     """Folder of RHD (or any set in its layout). None: synthetic hands."""
     synthetic: Path = Path("data/synthetic_hands")
     """Where synthetic hands are kept; made if not there, reused by the next run."""
-    synthetic_train: int = 3000
+    synthetic_train: int = 2000
     """Number of synthetic training pictures."""
-    synthetic_eval: int = 300
+    synthetic_eval: int = 250
     """Number of synthetic evaluation pictures."""
     samples: float | None = None
     """Training samples to use: a share (up to 1), or a number. None: all."""
@@ -98,7 +98,7 @@ class Config:
     """Options of the guide as name=value, e.g. `prior_expert=false` (poe), `weights=learned` (moe_moments)."""
 
     epochs: int | None = None
-    """Preset: 100; demo 9."""
+    """Preset: 100; demo 12."""
     batch_size: int = 32
     """Samples in a step, over all devices together."""
     learning_rate: float | None = None
@@ -154,13 +154,6 @@ class Config:
         return FLOWS[self.setting]
 
     @property
-    def posteriors(self) -> dict[str, tuple[str, ...]]:
-        """The subsets whose posteriors are evaluated, by name: every input alone, and all of them as `joint`."""
-        inputs = self.flow.inputs
-        singles: dict[str, tuple[str, ...]] = {name: (name,) for name in inputs}
-        return {**singles, "joint": inputs} if len(inputs) > 1 else singles
-
-    @property
     def run(self) -> Path:
         """The run folder."""
         return self.out or Path("runs/rhd") / f"{self.setting}-{self.guide}-{self.objective}-s{self.seed}"
@@ -188,7 +181,7 @@ _DEMO = {
     "width": 32,
     "decoder_width": 16,
     "cloud_width": 256,
-    "epochs": 9,
+    "epochs": 12,
     "lambda_heatmap": 0.5,
     "preload": True,
     "workers": 0,
@@ -212,7 +205,7 @@ _PAPER = {
 
 
 def _default_objective(config: Config) -> str:
-    if len(config.flow.inputs) == 1:
+    if len(config.flow.inputs) == 1 or config.guide == "crossmodal":
         return "crossmodal"
     return "mmvae" if config.guide in MIXTURES else "mixing"
 
@@ -239,8 +232,17 @@ def _check(config: Config) -> None:
         raise ValueError(
             f"--num-points: expected a square number, as the decoder folds a grid, got {config.num_points}"
         )
-    if config.samples is not None and config.samples <= 0:
-        raise ValueError(f"--samples: expected a share in (0, 1] or a number, got {config.samples}")
+    if config.samples is not None and (config.samples <= 0 or (config.samples > 1 and config.samples % 1)):
+        raise ValueError(f"--samples: expected a share in (0, 1] or a whole number, got {config.samples}")
+    for name in ("beta_start", "beta_end", "lambda_pose", "lambda_heatmap", "lambda_cloud", "lambda_segmentation"):
+        if getattr(config, name) < 0:
+            raise ValueError(
+                f"--{name.replace('_', '-')}: expected a weight of at least 0, got {getattr(config, name)}"
+            )
+    if config.beta_start > 0 and config.beta_end == 0:
+        raise ValueError("--beta-end: expected a positive weight, as beta goes there from --beta-start geometrically")
+    if config.early_stop is not None and config.early_stop < 1:
+        raise ValueError(f"--early-stop: expected at least 1 epoch, got {config.early_stop}")
     if config.batch_size % (config.devices * config.nodes):
         raise ValueError(
             f"--batch-size {config.batch_size} does not divide among {config.devices * config.nodes} processes"

@@ -7,8 +7,10 @@ from typing import Any
 
 import lightning
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
+from tqdm import tqdm
 
 from experiments.rhd.config import Config
 from pyro_mmvae.data.hand_batch import HandBatch, collate
@@ -77,12 +79,19 @@ class HandData(lightning.LightningDataModule):
         if self._train is not None:
             return
         everything = open_split(self.config, "training", modalities=("pose",), samples=_count(self.config.samples))
-        kept, held_out = split_ids(everything.ids, self.config.seed)
+        kept, held_out = split_ids(everything.ids, self.config.seed, least=self.config.devices * self.config.nodes)
         self._train = self._open(kept, augment=self.config.augment)
         self._validation = self._open(held_out, augment=False)
 
     def _open(self, ids: list[int], augment: bool) -> RHD:
         return open_split(self.config, "training", augment=augment, ids=ids, preload=bool(self.config.preload))
+
+    @property
+    def train_ids(self) -> list[int]:
+        """Numbers in the files of the samples that are trained on."""
+        if self._train is None:
+            raise RuntimeError("call setup() first")
+        return self._train.ids
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled, augmented batches."""
@@ -104,11 +113,15 @@ class HandData(lightning.LightningDataModule):
         return make_loader(split, sampler, self.config, batch_size=self.config.batch_size // world)
 
 
-def split_ids(ids: list[int], seed: int) -> tuple[list[int], list[int]]:
-    """Split samples into those to train on and those held out, at random by seed; both in order."""
-    count = max(1, round(HELD_OUT * len(ids)))
-    if len(ids) < 2:
-        raise ValueError(f"expected at least two training samples, got {len(ids)}")
+def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], list[int]]:
+    """Split samples into those to train on and at least so many held out, at random by seed; both in order.
+
+    Raises:
+        ValueError: too few samples.
+    """
+    count = max(least, round(HELD_OUT * len(ids)))
+    if len(ids) < 2 * least:
+        raise ValueError(f"expected at least {2 * least} training samples, got {len(ids)}")
     order = np.random.default_rng([seed, 0x0A11DA7E]).permutation(len(ids))
     held_out = set(order[:count].tolist())
     return [s for i, s in enumerate(ids) if i not in held_out], [s for i, s in enumerate(ids) if i in held_out]
@@ -121,10 +134,12 @@ def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: i
         split,
         batch_size=batch_size,
         sampler=sampler,
+        # A last batch of one sample has no batch statistics.
+        drop_last=sampler.shuffle and len(sampler) >= batch_size,
         collate_fn=collate,
         num_workers=workers,
         persistent_workers=workers > 0,
-        pin_memory=config.device != "cpu" and _has_cuda(),
+        pin_memory=config.device != "cpu" and torch.cuda.is_available(),
     )
 
 
@@ -134,17 +149,13 @@ def evaluation_loader(config: Config) -> tuple[RHD, DataLoader[HandBatch]]:
     return split, make_loader(split, EpochSampler(len(split), shuffle=False), config, config.batch_size)
 
 
-def training_poses(config: Config) -> Tensor:
-    """Return the normalised poses (N, 21, 3) of the training samples, without augmentation; only masks are read."""
-    split = open_split(config, "training", modalities=("pose",), samples=_count(config.samples))
-    return collate([split[i] for i in range(len(split))]).batch.data["pose"]
+def training_poses(config: Config, ids: list[int]) -> Tensor:
+    """Return the normalised poses (N, 21, 3) of training samples, without augmentation; only masks are read."""
+    split = open_split(config, "training", modalities=("pose",), ids=ids)
+    loader = make_loader(split, EpochSampler(len(split), shuffle=False), config, batch_size=256)
+    poses = [item.batch.data["pose"] for item in tqdm(loader, "mean pose", unit="batch", leave=False)]
+    return torch.cat(poses)
 
 
 def _count(samples: float | None) -> float | int | None:
     return int(samples) if samples is not None and samples > 1 else samples
-
-
-def _has_cuda() -> bool:
-    import torch
-
-    return torch.cuda.is_available()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +15,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from experiments.rhd.config import Config
-from experiments.rhd.data import evaluation_loader, training_poses
-from pyro_mmvae import Batch, Loss
+from experiments.rhd.data import evaluation_loader
+from pyro_mmvae import Batch, Guide, Loss
 from pyro_mmvae.data.hand_batch import HandBatch
-from pyro_mmvae.metrics.pose import PoseMetrics, mean_pose, pose_errors_mm, pose_metrics
+from pyro_mmvae.metrics.pose import PoseMetrics, pose_errors_mm, pose_metrics
 
 Floats = NDArray[np.floating]
 MEAN_POSE = "mean pose"
@@ -79,11 +80,27 @@ def predict(
     return {name: {t: value[row] for t, value in decoded.items()} for row, name in enumerate(subsets)}
 
 
-@torch.no_grad()
-def evaluate(loss: Loss, config: Config, device: torch.device | str = "cpu", progress: bool = True) -> Evaluation:
-    """Run every posterior of the setting on the evaluation split.
+def posteriors_of(guide: Guide) -> dict[str, tuple[str, ...]]:
+    """Return the subsets whose posteriors are evaluated, by name: every input alone, and all of them as `joint`."""
+    singles: dict[str, tuple[str, ...]] = {name: (name,) for name in guide.inputs}
+    return {**singles, "joint": guide.inputs} if len(singles) > 1 else singles
 
-    The objective's draws are seeded, so that the same checkpoint gives the same numbers.
+
+@torch.no_grad()
+def evaluate(
+    loss: Loss, config: Config, average: Tensor, device: torch.device | str = "cpu", progress: bool = True
+) -> Evaluation:
+    """Run every posterior of the guide on the evaluation split.
+
+    The objective's draws are seeded, so that the same checkpoint gives the same numbers; its schedules are at their
+    end.
+
+    Args:
+        loss: trained model, guide and objective.
+        config: of the run, or with other data and noise.
+        average: mean pose (21, 3) of the samples that the model was trained on, the baseline.
+        device: where to compute.
+        progress: show a bar.
 
     Raises:
         ValueError: not one sample of the split could be used.
@@ -91,7 +108,8 @@ def evaluate(loss: Loss, config: Config, device: torch.device | str = "cpu", pro
     torch.manual_seed(config.seed)
     loss = loss.to(device).eval()
     split, loader = evaluation_loader(config)
-    average = torch.as_tensor(mean_pose(training_poses(config)), dtype=torch.float32)
+    loss.elbo.step = sys.maxsize
+    subsets = posteriors_of(loss.guide)
     errors, parts, shown, skipped = _Errors(), _Mean(), None, Counter(split.skipped)
     for item in tqdm(loader, "evaluating", unit="batch", disable=not progress):
         skipped.update(reason for _, reason, _ in item.skipped)
@@ -102,14 +120,14 @@ def evaluate(loss: Loss, config: Config, device: torch.device | str = "cpu", pro
         bound = loss.bound(batch)
         parts.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
         errors.add(MEAN_POSE, average.expand(batch.size, -1, -1), item, ("pose",))
-        for name, found in predict(loss, batch, config.posteriors, ("pose",)).items():
-            errors.add(name, found["pose"].cpu(), item, config.posteriors[name])
+        for name, found in predict(loss, batch, subsets, ("pose",)).items():
+            errors.add(name, found["pose"].cpu(), item, subsets[name])
     if shown is None:
         raise ValueError(f"not one evaluation sample could be used: {split.report()}, {dict(skipped)}")
     scores = errors.metrics()
     decoded = _decoded(loss, config, shown, device)
     return Evaluation(
-        metrics={name: scores[name] for name in config.posteriors if name in scores},
+        metrics={name: scores[name] for name in subsets if name in scores},
         baseline=scores[MEAN_POSE],
         elbo=parts.mean(),
         used=errors.count(MEAN_POSE),
@@ -120,7 +138,7 @@ def evaluate(loss: Loss, config: Config, device: torch.device | str = "cpu", pro
 
 
 def _decoded(loss: Loss, config: Config, item: HandBatch, device: Any) -> dict[str, dict[str, Tensor]]:
-    made = predict(loss, item.batch[slice(SHOWN)].to(device), config.posteriors, config.flow.targets)
+    made = predict(loss, item.batch[slice(SHOWN)].to(device), posteriors_of(loss.guide), config.flow.targets)
     return {name: {n: v.cpu() for n, v in found.items()} for name, found in made.items()}
 
 

@@ -15,10 +15,10 @@ class EvaluateOptions:
     Writes metrics.json and figures into a folder of its own; those of the run stay as they are.
     """
 
-    run: tyro.conf.Positional[Path] = Path("runs/rhd")
+    run: tyro.conf.Positional[Path]
     """Folder of the run."""
     out: Path | None = None
-    """Folder for the results. None: RUN/evaluation."""
+    """Folder for the results. None: a folder in RUN named after what was changed."""
     data: Path | None = None
     """Folder in RHD's layout. None: the data of the run."""
     pixel_corruption: float | None = None
@@ -33,8 +33,8 @@ class EvaluateOptions:
     """Processes that load data. None: as in the run."""
     device: str = "auto"
     """auto, cpu, cuda."""
-    best: bool = False
-    """Use the best checkpoint of an early-stopped run instead of the last."""
+    best: bool | None = None
+    """Use the best checkpoint rather than the last. None: if the run stops early, as its own metrics do."""
     figures: bool = True
     """Draw figures."""
 
@@ -48,9 +48,9 @@ class PredictOptions:
     poses.csv of the same, and a sheet of pictures. Left hands, as the model was trained; see --mirror.
     """
 
-    run: tyro.conf.Positional[Path] = Path("runs/rhd")
+    run: tyro.conf.Positional[Path]
     """Folder of the run."""
-    images: tyro.conf.Positional[Path] = Path(".")
+    images: tyro.conf.Positional[Path]
     """Folder of .png or .jpg files."""
     out: Path | None = None
     """Folder for the results. None: RUN/predictions."""
@@ -64,5 +64,5 @@ class PredictOptions:
     """Images at a time."""
     device: str = "auto"
     """auto, cpu, cuda."""
-    best: bool = False
-    """Use the best checkpoint of an early-stopped run instead of the last."""
+    best: bool | None = None
+    """Use the best checkpoint rather than the last. None: if the run stops early, as its own metrics do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +23,16 @@ from experiments.rhd.config import Config
 from experiments.rhd.evaluation import evaluate, table
 from experiments.rhd.options import EvaluateOptions, PredictOptions
 from experiments.rhd.report import draw_figures, draw_predictions
-from experiments.rhd.train import write_metrics
+from experiments.rhd.train import MEAN_POSE_FILE, write_metrics
 from pyro_mmvae import Batch, Loss
 
 
-def load_run(run: Path, best: bool = False) -> tuple[Config, Loss]:
+def load_run(run: Path, best: bool | None = None) -> tuple[Config, Loss]:
     """Return configuration and trained model of a run folder; nothing in it is executed.
+
+    Args:
+        run: the folder.
+        best: take the best checkpoint rather than the last; None: if the run stops early.
 
     Raises:
         FileNotFoundError: there is no run, or no checkpoint yet.
@@ -36,7 +41,8 @@ def load_run(run: Path, best: bool = False) -> tuple[Config, Loss]:
     if not (run / CONFIG).is_file():
         raise FileNotFoundError(f"no run in {run}: expected a file {CONFIG} there")
     config = configuration.read(Config, run / CONFIG)
-    path = run / (BEST if best else CHECKPOINT)
+    wanted = config.early_stop is not None if best is None else best
+    path = run / (BEST if wanted else CHECKPOINT)
     # The weights come from the checkpoint, not from the network.
     loss = build_loss(replace(config, pretrained=False))
     state = loss_state(load_checkpoint(path), path)
@@ -48,21 +54,41 @@ def load_run(run: Path, best: bool = False) -> tuple[Config, Loss]:
 
 
 def evaluate_run(chosen: EvaluateOptions) -> None:
-    """Write metrics.json, a table and figures of a trained run."""
+    """Write metrics.json, a table and figures of a trained run.
+
+    Raises:
+        FileExistsError: the folder holds other results.
+    """
     config, loss = load_run(chosen.run, chosen.best)
-    names = ("data", "pixel_corruption", "cloud_noise", "corrupted_share", "seed", "workers")
-    changes = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
-    if {"pixel_corruption", "cloud_noise"} & set(changes):
-        changes["corrupt"] = "test"
-    config = replace(config, **changes)
-    out = chosen.out or chosen.run / "evaluation"
+    config, changes = with_changes(config, chosen)
+    name = "+".join(f"{n}={Path(str(v)).name}" for n, v in changes.items()) or "again"
+    out = chosen.out or chosen.run / "evaluation" / name
+    if (out / METRICS).exists():
+        raise FileExistsError(f"{out / METRICS} exists; give another folder with --out, or remove it")
+    average = torch.tensor(json.loads((chosen.run / MEAN_POSE_FILE).read_text())["mean_pose"])
+    evaluation = evaluate(loss, config, average, _device(chosen.device))
     out.mkdir(parents=True, exist_ok=True)
-    evaluation = evaluate(loss, config, _device(chosen.device))
     write_metrics(config, evaluation, out / METRICS)
     if chosen.figures:
         draw_figures(config, evaluation, None, out / "figures")
     print(f"\n{table(evaluation.metrics, evaluation.baseline)}\n")
     print(f"{evaluation.used} samples, skipped: {evaluation.skipped or 'none'}; metrics: {out / METRICS}")
+
+
+def with_changes(config: Config, chosen: EvaluateOptions) -> tuple[Config, dict[str, Any]]:
+    """Return the configuration of an evaluation, and what was asked to differ from the run.
+
+    Noise that is asked for acts on the evaluation split. If the run had its noise in training alone, the noise that
+    is not asked for stays away.
+    """
+    names = ("data", "pixel_corruption", "cloud_noise", "corrupted_share", "seed", "workers")
+    changes = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+    noise: dict[str, Any] = {}
+    if {"pixel_corruption", "cloud_noise", "corrupted_share"} & set(changes):
+        noise = {"corrupt": "test"}
+        if config.corrupt == "train":
+            noise |= {"pixel_corruption": 0.0, "cloud_noise": 0.0, "corrupted_share": 1.0}
+    return replace(config, **{**noise, **changes}), {n: v for n, v in changes.items() if n != "workers"}
 
 
 def predict_folder(chosen: PredictOptions) -> None:
@@ -76,18 +102,27 @@ def predict_folder(chosen: PredictOptions) -> None:
         raise ValueError(f"the run {chosen.run} infers from {list(loss.guide.inputs)}, not from images")
     device = _device(chosen.device)
     loss = loss.to(device)
-    images, names, failed = _read_images(chosen.images, config.image_size or 256, chosen.mirror)
     torch.manual_seed(config.seed)
-    made = [_poses(loss, part.to(device), chosen.draws) for part in _parts(images, chosen.batch_size)]
+    failed: dict[str, str] = {}
+    names: list[str] = []
+    made: list[tuple[Tensor, Tensor]] = []
+    first: list[Tensor] = []
+    for part, images in _read_images(chosen, config.image_size or 256, failed):
+        names += part
+        made.append(_poses(loss, images.to(device), chosen.draws))
+        first = first or [images]
+    if not names:
+        raise ValueError(f"no image in {chosen.images} could be read: expected .png or .jpg files, failed: {failed}")
     pose, spread = (torch.cat(values).cpu().numpy() for values in zip(*made, strict=True))
+    shown = first[0]
     if chosen.mirror:
-        pose = pose * np.array([-1.0, 1.0, 1.0], dtype=pose.dtype)
+        pose, shown = pose * np.array([-1.0, 1.0, 1.0], dtype=pose.dtype), shown.flip(-1)
     unit = chosen.bone_mm or 1.0
     out = chosen.out or chosen.run / "predictions"
     out.mkdir(parents=True, exist_ok=True)
     np.savez(out / "poses.npz", names=np.array(names), pose=pose * unit, spread=spread * unit)
     _write_csv(out / "poses.csv", names, pose * unit, spread * unit, "mm" if chosen.bone_mm else "bones")
-    draw_predictions(images, pose, names, out / "poses.png")
+    draw_predictions(shown, pose, names, out / "poses.png")
     for name, reason in failed.items():
         print(f"skipped {name}: {reason}")
     print(f"{len(names)} poses written to {out / 'poses.npz'} and poses.csv; pictures in {out / 'poses.png'}")
@@ -100,29 +135,26 @@ def _poses(loss: Loss, images: Tensor, draws: int) -> tuple[Tensor, Tensor]:
     return loss.model.predict(posterior.mean, "pose"), drawn.var(0, unbiased=False).sum(-1).sqrt()
 
 
-def _parts(images: Tensor, size: int) -> Iterator[Tensor]:
-    yield from tqdm(images.split(size), "predicting", unit="batch")
-
-
-def _read_images(folder: Path, size: int, mirror: bool) -> tuple[Tensor, list[str], dict[str, str]]:
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder of images")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
-    found: dict[str, Tensor] = {}
-    failed: dict[str, str] = {}
-    for path in paths:
-        try:
-            found[path.name] = _read_image(path, size, mirror)
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-            failed[path.name] = str(error)
-    if not found:
-        raise ValueError(f"no image in {folder} could be read: expected .png or .jpg files; failed: {failed or 'none'}")
-    return torch.stack(list(found.values())), list(found), failed
+def _read_images(chosen: PredictOptions, size: int, failed: dict[str, str]) -> Iterator[tuple[list[str], Tensor]]:
+    """Yield names and images batch by batch; what cannot be read goes into `failed` with the reason."""
+    if not chosen.images.is_dir():
+        raise FileNotFoundError(f"{chosen.images} is not a folder of images")
+    paths = sorted(p for p in chosen.images.iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    for begin in tqdm(range(0, len(paths), chosen.batch_size), "predicting", unit="batch"):
+        found: dict[str, Tensor] = {}
+        for path in paths[begin : begin + chosen.batch_size]:
+            try:
+                found[path.name] = _read_image(path, size, chosen.mirror)
+            except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+                failed[path.name] = str(error)
+        if found:
+            yield list(found), torch.stack(list(found.values()))
 
 
 def _read_image(path: Path, size: int, mirror: bool) -> Tensor:
     with Image.open(path) as file:
-        image = ImageOps.fit(file.convert("RGB"), (size, size), Image.Resampling.BILINEAR)
+        upright = ImageOps.exif_transpose(file).convert("RGB")
+    image = ImageOps.fit(upright, (size, size), Image.Resampling.BILINEAR)
     tensor: Tensor = pil_to_tensor(ImageOps.mirror(image) if mirror else image)
     return tensor.float() / 255
 
