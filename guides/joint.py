@@ -14,6 +14,7 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.product import product_of_normals
 from pyro_mmvae.guide import GaussianHead, Guide, masked_features
 from pyro_mmvae.modality import Modality
+from pyro_mmvae.shapes import constant
 
 _MAX_SUBSET_NETWORKS = 255
 
@@ -79,7 +80,7 @@ class Joint(Guide):
             net(torch.cat([features[m] for m in s], -1)) for s, net in zip(self.subsets, self.networks, strict=True)
         ]
         names = range(len(self.inputs))
-        members = torch.tensor([[m in s for m in names] for s in self.subsets], device=observed.device)
+        members = constant([[m in s for m in names] for s in self.subsets], observed.device, torch.bool)
         chosen = (observed.unsqueeze(-2) == members).all(dim=-1).unsqueeze(-1)  # (*lead, B, subsets, 1)
         loc, scale = (torch.where(chosen, torch.stack(part, -2), 0.0).sum(-2) for part in zip(*made, strict=True))
         return loc, torch.where(chosen.any(-2), scale, 1.0)

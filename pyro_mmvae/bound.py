@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.schedules import Weight, weight_at
+from pyro_mmvae.shapes import constant
 from pyro_mmvae.table import Table, Term
 
 
@@ -89,7 +90,7 @@ class Bound:
 
     def _per_row(self, weights: Sequence[Weight]) -> Tensor:
         values = [weight_at(weight, self.step) for weight in weights]
-        return torch.tensor(values, dtype=self.kl.dtype, device=self.kl.device).unsqueeze(-1)
+        return constant(values, self.kl.device, self.kl.dtype).unsqueeze(-1)
 
     def _over_particles(self, value: Tensor) -> Tensor:
         if self.importance_weighted:

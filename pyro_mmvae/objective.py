@@ -25,6 +25,7 @@ from pyro_mmvae.divergences import kl, sampled_kl
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
+from pyro_mmvae.shapes import constant
 from pyro_mmvae.table import Alignment, Table
 
 TERM_DIM, STRATUM_DIM, PARTICLE_DIM = -2, -3, -4
@@ -267,13 +268,14 @@ class _Posterior(Messenger):
 
 def _subset_masks(subsets: list[tuple[str, ...]], batch: Batch) -> dict[str, Tensor]:
     # Every modality gets a mask, so that every encoder runs, whatever the rows: distributed training needs it.
-    masks = torch.tensor([[name in subset for subset in subsets] for name in batch.names], device=batch.device)
+    members = [[name in subset for subset in subsets] for name in batch.names]
+    masks = constant(members, batch.device, torch.bool)
     return {name: masks[i].unsqueeze(-1) for i, name in enumerate(batch.names)}
 
 
 def _active(subsets: list[tuple[str, ...]], seen: Batch, batch: Batch) -> Tensor:
     """Return whether a subset has anything to show; one that is empty on purpose (the prior) always counts."""
-    empty = torch.tensor([[not subset] for subset in subsets], device=batch.device).expand(-1, batch.size)
+    empty = constant([[not subset] for subset in subsets], batch.device, torch.bool).expand(-1, batch.size)
     anything = empty
     for mask in seen.observed.values():
         anything = anything | mask

@@ -70,7 +70,7 @@ class Training(lightning.LightningModule):
         inner = batch_of(batch)
         bound = self.loss.bound(inner)
         loss = bound.loss
-        self.log_mean(f"{stage}/loss", loss.detach() * inner.size, torch.tensor(float(inner.size)))
+        self.log_mean(f"{stage}/loss", loss.detach() * inner.size, loss.detach().new_full((), float(inner.size)))
         for name, (total, count) in bound.totals().items():
             self.log_mean(f"{stage}/{name}", total, count)
         self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=max(inner.size, 1))
