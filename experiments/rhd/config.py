@@ -114,7 +114,7 @@ class Config:
     lambda_pose: float = 1.0
     """Weight of the pose."""
     lambda_heatmap: float | None = None
-    """Weight of the heat maps. Preset: 0.01, as Gupta 2021; demo 0.5, with which they are learned in minutes."""
+    """Weight of the heat maps. Preset: 0.01, as Gupta 2021; demo 0.5."""
     lambda_cloud: float = 1.0
     """Weight of the point cloud."""
     lambda_segmentation: float = 1e-3

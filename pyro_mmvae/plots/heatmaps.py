@@ -20,6 +20,9 @@ def plot_heatmaps(
 ) -> Path:
     """Lay the largest value over all joints of true and decoded heat maps over the images.
 
+    Each row has a scale of its own, whose largest value is written beside its name: decoded maps that are still faint
+    show where they have begun to rise.
+
     Args:
         images: (N, 3, H, W) in [0, 1]; a column each.
         true: (N, J, h, w) heat maps of the same view, of any resolution.
@@ -36,24 +39,31 @@ def plot_heatmaps(
     rows = {"true": as_array(true), **{name: as_array(maps) for name, maps in decoded.items()}}
     check_samples((None, 3, None, None), images=pictures)
     check_samples((len(pictures), *rows["true"].shape[1:]), **rows)
-    figure, axes = panels(list(rows), len(pictures), size=2.2)
-    top = float(rows["true"].max()) or 1.0
+    tops = [max(float(np.nan_to_num(maps).max()), 1e-6) for maps in rows.values()]
+    names = [f"{name}\nlargest value {top:.2g}" for name, top in zip(rows, tops, strict=True)]
+    figure, axes = panels(names, len(pictures), size=2.2)
     height, width = pictures.shape[2:]
-    for maps, row in zip(rows.values(), axes, strict=True):
+    for maps, row, top in zip(rows.values(), axes, tops, strict=True):
         for sample, panel in enumerate(row):
             show_image(panel, pictures[sample])
-            joint_max = maps[sample].max(0)
+            share = np.clip(np.nan_to_num(maps[sample].max(0) / top), 0, 1)
             shown = panel.imshow(
-                joint_max,
+                share,
                 cmap="inferno",
                 vmin=0,
-                vmax=top,
-                alpha=np.clip(np.nan_to_num(joint_max / top), 0, 1),
+                vmax=1,
+                alpha=share,
                 extent=(-0.5, width - 0.5, height - 0.5, -0.5),
                 interpolation="bilinear",
             )
     figure.colorbar(
-        shown, ax=axes, fraction=0.04, shrink=0.7, pad=0.01, aspect=30, label="largest value over the joints"
+        shown,
+        ax=axes,
+        fraction=0.04,
+        shrink=0.7,
+        pad=0.01,
+        aspect=30,
+        label="largest value over the joints, as a share of the row's",
     )
     figure.suptitle("Heat maps over the images")
     return save(figure, path)
