@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -21,14 +22,14 @@ class Bound:
     Args:
         table: the objective's table.
         step: training step at which schedules are read.
-        log_prob: log p(x_m | z) by target, shape `(K, C, T, B)`, zero where missing.
+        log_prob: log p(x_m | z) by target, shape `(K, C, T, B)`, zero where missing and in rows that do not decode it.
         kl: KL to the prior, analytic or sampled, shape `(K, C, T, B)`.
         alignments: divergences, zero where either posterior has nothing to look at, and a bool mask of where both
             have; shapes `(B,)`.
         strata: probability of every mixture component, shape `(C, T, B)`.
         observed: whether a target is there, bool `(B,)` each.
         active: whether a row has anything to look at, bool `(T, B)`.
-        importance_weighted: see `Objective`.
+        importance_weighted: see `Objective`; so for the other two.
     """
 
     table: Table
@@ -40,14 +41,48 @@ class Bound:
     observed: Mapping[str, Tensor]
     active: Tensor
     importance_weighted: bool = False
+    pooled_strata: bool = False
+    doubly_reparameterised: bool = False
 
     @property
     def rows(self) -> Tensor:
         """The bound of every row and sample, shape `(T, B)`, before the rows' own weights."""
+        if not self.importance_weighted:
+            return self._over_strata(self.log_weights.mean(0))
+        total, draws = self.log_weights, self.kl.shape[0]
+        if self.pooled_strata:
+            bound = self._pooled(total).logsumexp((0, 1)) - math.log(draws)
+            return self._doubly_reparameterised(bound, (self.importance * total).sum((0, 1)))
+        bound = total.logsumexp(0) - math.log(draws)
+        return self._over_strata(self._doubly_reparameterised(bound, (self.importance * total).sum(0)))
+
+    def _doubly_reparameterised(self, bound: Tensor, weighted: Tensor) -> Tensor:
+        # The value is the bound; the gradient is that of the sum of log weights by constant weights.
+        return weighted + (bound - weighted).detach() if self.doubly_reparameterised else bound
+
+    @cached_property
+    def log_weights(self) -> Tensor:
+        """Weighted log p(x | z) - kl of every draw, shape `(K, C, T, B)`; log p(x, z) - log q(z) with weights one."""
         total = -self._per_row([t.kl for t in self.table.terms]) * self.kl
         for name, value in self.log_prob.items():
             total = total + self._per_row([t.decode.get(name, 0.0) for t in self.table.terms]) * value
-        return self._over_strata(self._over_particles(total))
+        return total
+
+    @cached_property
+    def importance(self) -> Tensor:
+        """Normalised importance weights without gradient, shape `(K, C, T, B)`.
+
+        They sum to one over the draws, or over draws and strata where those are pooled.
+        """
+        weights = self.log_weights.detach()
+        if self.pooled_strata:
+            return self._pooled(weights).detach().flatten(0, 1).softmax(0).reshape(weights.shape)
+        return weights.softmax(0)
+
+    def _pooled(self, log_weights: Tensor) -> Tensor:
+        # A stratum of probability zero is out, and the logarithm is kept away from it: its gradient would be NaN.
+        inside = self.strata > 0
+        return torch.where(inside, log_weights + torch.where(inside, self.strata, 1.0).log(), -torch.inf)
 
     @property
     def per_sample(self) -> Tensor:
@@ -91,11 +126,6 @@ class Bound:
     def _per_row(self, weights: Sequence[Weight]) -> Tensor:
         values = [weight_at(weight, self.step) for weight in weights]
         return constant(values, self.kl.device, self.kl.dtype).unsqueeze(-1)
-
-    def _over_particles(self, value: Tensor) -> Tensor:
-        if self.importance_weighted:
-            return value.logsumexp(0) - math.log(value.shape[0])
-        return value.mean(0)
 
     def _over_strata(self, value: Tensor) -> Tensor:
         return (self.strata * value).sum(0)

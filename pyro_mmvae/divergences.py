@@ -13,12 +13,23 @@ from torch.distributions import Independent, Normal
 class Divergence(Protocol):
     """A divergence between two batched distributions."""
 
-    def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
-        """Return the divergence, or its estimate from z ~ q; batch shape of q, p and z, broadcast."""
+    def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor) -> Tensor:
+        """Return the divergence.
+
+        Args:
+            q: posterior of one subset, batch shape `(N, B)`.
+            p: posterior of the other.
+            z: draws from q, shape `(*lead, N, B, D)`.
+            both: bool `(N, B)`, the samples of which both subsets show something. What is returned for the others is
+                not used; a statistic of the whole batch leaves them out.
+
+        Returns:
+            Shape `(N, B)`, or `(*lead, N, B)` for an estimate from the draws.
+        """
         ...
 
 
-def kl(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+def kl(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor | None = None) -> Tensor:
     """Return KL(q || p), analytic where PyTorch has a closed form, else log q(z) - log p(z) for z ~ q."""
     try:
         return torch.distributions.kl_divergence(q, p)
@@ -26,12 +37,12 @@ def kl(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
         return q.log_prob(z) - p.log_prob(z)
 
 
-def sampled_kl(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+def sampled_kl(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor | None = None) -> Tensor:
     """Return log q(z) - log p(z), an unbiased estimate of KL(q || p) for z ~ q."""
     return q.log_prob(z) - p.log_prob(z)
 
 
-def wasserstein(q: TorchDistribution, p: TorchDistribution, z: Tensor) -> Tensor:
+def wasserstein(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor | None = None) -> Tensor:
     """Return the 2-Wasserstein distance of diagonal Gaussians (Schonfeld et al. 2019, arXiv:1812.01784, eq. 4).
 
     Raises:

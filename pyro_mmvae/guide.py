@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.modality import Modality
 
 
@@ -59,6 +60,21 @@ class Guide(nn.Module, ABC):
 
         Where nothing is observed it is the prior N(0, I).
         """
+
+    def component(self, batch: Batch) -> TorchDistribution:
+        """Return the one Gaussian that stands for exactly what is observed, batch shape `(*lead, B)`.
+
+        It is the posterior itself, unless that is a mixture over subsets: then it is the component of this subset.
+
+        Raises:
+            IncompatibleError: the posterior is a mixture that has no component for a whole subset.
+        """
+        if self.num_components > 1:
+            raise IncompatibleError(
+                f"the posterior of {type(self).__name__} is a mixture that has no component for a whole subset; "
+                f"use a guide that has one, such as `mopoe` or `poe`"
+            )
+        return self.posterior(batch)
 
     def forward(self, batch: Batch) -> Tensor:
         """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""

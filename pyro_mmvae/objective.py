@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from random import Random
 from typing import Any
 
 import pyro
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.bound import Bound
+from pyro_mmvae.distributions.detached import detached
 from pyro_mmvae.distributions.mixture import StratifiedMixture
 from pyro_mmvae.distributions.rows import take_rows
 from pyro_mmvae.divergences import kl, sampled_kl
@@ -26,9 +29,12 @@ from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.shapes import constant
-from pyro_mmvae.table import Alignment, Table
+from pyro_mmvae.table import Table
 
 TERM_DIM, STRATUM_DIM, PARTICLE_DIM = -2, -3, -4
+
+EVALUATED_TERMS = 64
+"""Rows that an evaluation looks at, where a training step draws fewer."""
 
 
 class Objective(ELBO):
@@ -45,9 +51,17 @@ class Objective(ELBO):
         table: rows and alignments.
         num_particles: number K of latent draws for each sample and row.
         importance_weighted: take the logarithm of the mean importance weight over the K draws (Burda et al. 2016,
-            arXiv:1509.00519) instead of the mean logarithm. On a mixture this is the average of the components'
-            bounds (Shi et al. 2019, arXiv:1911.03393), slightly looser than the bound on the mixture itself.
+            arXiv:1509.00519) instead of the mean logarithm.
+        pooled_strata: take that mean over the strata of a mixture too. Otherwise it is the average of the components'
+            bounds (Shi et al. 2019, arXiv:1911.03393), which is looser.
+        doubly_reparameterised: estimate the gradient of an importance-weighted bound for the guide with squared
+            weights and without the score of q (DReG, Tucker et al. 2019, arXiv:1810.04152), which has less noise at
+            large K. On a single Gaussian the expected gradient is the same. On a mixture with K > 1 it is the one
+            that Shi et al. use, an approximation.
+        by_component: infer every row from `Guide.component`, the one Gaussian that stands for exactly its subset,
+            where a guide's posterior is a mixture over subsets.
         needs_mixture: refuse guides whose posterior is no mixture.
+        seed: of the rows that a table with `max_terms` draws in each step. Every process draws the same.
         validate: run Pyro's and PyTorch's argument checks, which wait for the device: always (True), never (False)
             or on the first batch alone (None).
 
@@ -61,15 +75,25 @@ class Objective(ELBO):
         *,
         num_particles: int = 1,
         importance_weighted: bool = False,
+        pooled_strata: bool = False,
+        doubly_reparameterised: bool = False,
+        by_component: bool = False,
         needs_mixture: bool = False,
+        seed: int = 0,
         validate: bool | None = None,
     ) -> None:
         if num_particles < 1:
             raise ValueError(f"num_particles: expected at least 1, got {num_particles}")
+        if (pooled_strata or doubly_reparameterised) and not importance_weighted:
+            raise ValueError("pooled_strata and doubly_reparameterised belong to bounds with importance_weighted=True")
         super().__init__(num_particles=num_particles, vectorize_particles=True, max_plate_nesting=-PARTICLE_DIM)
         self.table = table
         self.importance_weighted = importance_weighted
+        self.pooled_strata = pooled_strata
+        self.doubly_reparameterised = doubly_reparameterised
+        self.by_component = by_component
         self.needs_mixture = needs_mixture
+        self.seed = seed
         self.validate = validate
         self.step = 0
         self._validated = False
@@ -104,81 +128,127 @@ class Objective(ELBO):
                 f"the objective decodes {lacking}, but the model decodes only {list(model.names)}; "
                 f"give these modalities a decoder or leave them out of the targets"
             )
+        if self.by_component and type(guide).component is Guide.component and guide.num_components > 1:
+            raise IncompatibleError(
+                f"this bound infers every row from one Gaussian, but the posterior of {type(guide).__name__} is a "
+                f"mixture without one for a whole subset; use `mopoe` or `poe`, or the objective `mmvae`"
+            )
         if self.needs_mixture and guide.num_components == 1 and len(guide.inputs) > 1:
             raise IncompatibleError(
                 f"this bound scores under a mixture, but the posterior of {type(guide).__name__} is one Gaussian; "
                 f"use a mixture guide such as `moe`, or the objective `extended` for the same rows"
             )
 
-    def evaluate(self, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
-        """Run guide and model once and return the bound with all its parts; nothing waits for the device."""
+    def evaluate(self, model: MultimodalVAE, guide: Guide, batch: Batch, *, training: bool = True) -> Bound:
+        """Run guide and model once and return the bound with all its parts; nothing waits for the device.
+
+        Args:
+            model: decodes the targets.
+            guide: sees the inputs.
+            batch: B samples.
+            training: draw the rows of a table with `max_terms` as a training step does. Otherwise up to 64 rows are
+                evaluated, which is the whole table for up to six modalities.
+        """
         self.check(model, guide)
         if absent := [n for n in self.table.targets if n not in batch.data]:
             raise IncompatibleError(
                 f"the objective decodes {absent}, but the batch holds only {list(batch.names)}; "
                 f"add them, masked by `observed` where they are missing"
             )
+        table = self.table.drawn(Random(f"{self.seed} {self.step}"), at_least=0 if training else EVALUATED_TERMS)
         validate = self.validate if self.validate is not None else not self._validated
         with pyro.validation_enabled(validate):
-            bound = self._evaluate(model, guide, batch)
+            bound = self._evaluate(table, model, guide, batch)
         self._validated = True
         return bound
 
-    def _evaluate(self, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
-        subsets, rows = self.table.subsets, len(self.table.terms)
+    def _evaluate(self, table: Table, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
+        subsets, rows = table.subsets, len(table.terms)
         seen = batch.seen(_subset_masks(subsets, batch))
         active = _active(subsets, seen, batch)
-        with self._plates(guide, len(subsets)), _Posterior() as site:
-            poutine.trace(guide).get_trace(seen)
-        z, posterior = site.value, site.posterior
-
-        with self._plates(guide, rows):
-            trace = poutine.trace(poutine.condition(model, {"z": z[..., :rows, :, :]})).get_trace(
-                batch.only(self.table.targets)
-            )
-        trace.compute_log_prob(site_filter=lambda name, _: name in self.table.targets)
-        log_prob = {n: trace.nodes[n]["log_prob"] for n in self.table.targets}
+        strata = 1 if self.by_component else guide.num_components
+        program = partial(_sample_component, guide) if self.by_component else guide
+        with self._plates(strata, len(subsets)), _Posterior() as site:
+            poutine.trace(program).get_trace(seen)
+        posterior, z = site.posterior, site.value[..., :rows, :, :]
+        if self.doubly_reparameterised:
+            z = z.clone()  # gets a hook, which must not act on what the alignments do with the draws
 
         # Posterior and particles have the full shape (K, C, T, B) from here on.
-        full = (self.num_particles, guide.num_components, rows, batch.size)
-        return Bound(
-            table=self.table,
+        full = torch.Size((self.num_particles, strata, rows, batch.size))
+        bound = Bound(
+            table=table,
             step=self.step,
-            log_prob={n: value.expand(full) for n, value in log_prob.items()},
-            kl=self._kl(posterior, model.prior(), z, rows).expand(full),
-            alignments=[self._align(a, posterior, z, active) for a in self.table.alignments],
-            strata=_strata_weights(posterior, guide.num_components, (rows, batch.size), z),
-            observed={n: batch.observed[n] for n in self.table.targets},
+            log_prob=self._decode(table, model, z, batch, full),
+            kl=self._kl(posterior, model.prior(), z).expand(full) + self._idle(table, model),
+            alignments=self._align(table, posterior, site.value, active),
+            strata=_strata_weights(posterior, strata, (rows, batch.size), z),
+            observed={n: batch.observed[n] for n in table.targets},
             active=active[:rows],
             importance_weighted=self.importance_weighted,
+            pooled_strata=self.pooled_strata,
+            doubly_reparameterised=self.doubly_reparameterised,
         )
+        if self.doubly_reparameterised and z.requires_grad:
+            z.register_hook(lambda gradient: gradient * bound.importance.reshape(z.shape[:-1]).unsqueeze(-1))
+        return bound
 
-    def _plates(self, guide: Guide, rows: int) -> ExitStack:
+    def _plates(self, strata: int, rows: int) -> ExitStack:
         stack = ExitStack()
         if self.num_particles > 1:
             stack.enter_context(pyro.plate("particle", self.num_particles, dim=PARTICLE_DIM))
-        if guide.num_components > 1:
-            stack.enter_context(pyro.plate("stratum", guide.num_components, dim=STRATUM_DIM))
+        if strata > 1:
+            stack.enter_context(pyro.plate("stratum", strata, dim=STRATUM_DIM))
         stack.enter_context(pyro.plate("term", rows, dim=TERM_DIM))
         return stack
 
-    def _kl(self, posterior: TorchDistribution, prior: TorchDistribution, z: Tensor, rows: int) -> Tensor:
-        divergence = sampled_kl if self.importance_weighted else kl
-        return divergence(posterior, prior, z)[..., :rows, :]
+    def _decode(
+        self, table: Table, model: MultimodalVAE, z: Tensor, batch: Batch, full: torch.Size
+    ) -> dict[str, Tensor]:
+        """Return log p(x_m | z) by target, shape `full`; zero in the rows that do not decode it, which cost nothing."""
+        found: dict[str, Tensor] = {}
+        for rows, names in _decoded_together(table).items():
+            picked = z if len(rows) == full[-2] else torch.stack([z.select(-3, row) for row in rows], dim=-3)
+            with self._plates(full[-3], len(rows)):
+                trace = poutine.trace(poutine.condition(model, {"z": picked})).get_trace(batch.only(names))
+            trace.compute_log_prob(site_filter=lambda name, _, names=names: name in names)
+            for name in names:
+                found[name] = _spread(trace.nodes[name]["log_prob"], rows, full)
+        return {name: found[name] for name in table.targets}
+
+    def _idle(self, table: Table, model: MultimodalVAE) -> float | Tensor:
+        """Return a zero that holds on to the decoders which the drawn rows leave out: distributed training needs it."""
+        idle = [name for name in self.table.targets if name not in set(table.targets)]
+        modules = [part[name] for name in idle for part in (model.decoders, model.likelihoods)]
+        parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+        return 0.0 * torch.stack([p.sum() for p in parameters]).sum() if parameters else 0.0
+
+    def _kl(self, posterior: TorchDistribution, prior: TorchDistribution, z: Tensor) -> Tensor:
+        if posterior.batch_shape[-2] > z.shape[-3]:  # further subsets belong to alignments alone
+            posterior = take_rows(posterior, range(z.shape[-3]))
+        if not self.importance_weighted:
+            return kl(posterior, prior, z)
+        return sampled_kl(detached(posterior) if self.doubly_reparameterised else posterior, prior, z)
 
     def _align(
-        self, alignment: Alignment, posterior: TorchDistribution, z: Tensor, active: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the divergence of every sample, and which samples have both posteriors; shapes `(B,)`."""
-        subsets = self.table.subsets
-        i, j = subsets.index(alignment.of), subsets.index(alignment.to)
-        q, p = take_rows(posterior, [i]), take_rows(posterior, [j])
-        value = alignment.divergence(q, p, z[..., i : i + 1, :, :])
-        if value.dim() > 2:  # sampled: average over particles and, with their weights, over strata
-            weights = _strata_weights(q, value.shape[-3], (1, value.shape[-1]), z)
-            value = (weights * value).sum(STRATUM_DIM).reshape(-1, *value.shape[-2:]).mean(0)
-        both = active[i] & active[j]
-        return torch.where(both, value[0], 0.0), both
+        self, table: Table, posterior: TorchDistribution, z: Tensor, active: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Return the divergence of every sample, and which samples have both posteriors; shapes `(B,)` each."""
+        place = {subset: row for row, subset in reversed(list(enumerate(table.subsets)))}
+        found: dict[int, tuple[Tensor, Tensor]] = {}
+        for divergence in dict.fromkeys(a.divergence for a in table.alignments):
+            chosen = [i for i, a in enumerate(table.alignments) if a.divergence == divergence]
+            of = [place[table.alignments[i].of] for i in chosen]
+            to = [place[table.alignments[i].to] for i in chosen]
+            q, p = take_rows(posterior, of), take_rows(posterior, to)
+            both = _rows_of(active, of, 0) & _rows_of(active, to, 0)
+            value = divergence(q, p, _rows_of(z, of, -3), both)
+            if value.dim() > 2:  # sampled: average over particles and, with their weights, over strata
+                weights = _strata_weights(q, value.shape[-3], (len(of), value.shape[-1]), z)
+                value = (weights * value).sum(STRATUM_DIM).reshape(-1, *value.shape[-2:]).mean(0)
+            value = torch.where(both, value, 0.0)
+            found.update({i: (value[row], both[row]) for row, i in enumerate(chosen)})
+        return [found[i] for i in range(len(table.alignments))]
 
     def differentiable_loss(self, model: nn.Module, guide: nn.Module, *args: Any, **kwargs: Any) -> Tensor:
         """Return the loss, a scalar with gradients. It does not advance schedules."""
@@ -187,7 +257,7 @@ class Objective(ELBO):
     def loss(self, model: nn.Module, guide: nn.Module, *args: Any, **kwargs: Any) -> float:
         """Return the loss as a number, without gradients (`SVI.evaluate_loss`)."""
         with torch.no_grad():
-            return float(self.differentiable_loss(model, guide, *args, **kwargs))
+            return float(self.evaluate(model, guide, *args, training=False, **kwargs).loss)  # type: ignore[arg-type]
 
     def loss_and_grads(self, model: nn.Module, guide: nn.Module, *args: Any, **kwargs: Any) -> float:
         """Compute gradients of the loss and advance schedules by one step (`SVI.step`)."""
@@ -225,7 +295,7 @@ class Loss(ELBOModule):
 
     def bound(self, batch: Batch) -> Bound:
         """Return the bound with all its parts; like a call, it counts as a step in training mode."""
-        bound = self.elbo.evaluate(self.model, self.guide, batch)
+        bound = self.elbo.evaluate(self.model, self.guide, batch, training=self.training)
         if self.training:
             self.elbo.step += 1
         return bound
@@ -264,6 +334,34 @@ class _Posterior(Messenger):
                 # A hand-written log p - log q would have the right value and a wrong gradient.
                 raise IncompatibleError(f"the posterior {msg['fn']} cannot be reparameterised")
             self.value = msg["value"]
+
+
+def _sample_component(guide: Guide, batch: Batch) -> None:
+    with pyro.plate("data", batch.size, dim=-1):
+        pyro.sample("z", guide.component(batch))
+
+
+def _decoded_together(table: Table) -> dict[tuple[int, ...], list[str]]:
+    """Return the targets by the rows that decode them."""
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for name in table.targets:
+        groups.setdefault(tuple(i for i, term in enumerate(table.terms) if name in term.decode), []).append(name)
+    return groups
+
+
+def _spread(log_prob: Tensor, rows: tuple[int, ...], full: torch.Size) -> Tensor:
+    """Put the values of some rows into their places among all; zero elsewhere."""
+    value = log_prob.expand(*full[:2], len(rows), full[-1])
+    if len(rows) == full[-2]:
+        return value
+    nothing = torch.zeros((), dtype=value.dtype, device=value.device).expand(*full[:2], full[-1])
+    places = {row: i for i, row in enumerate(rows)}
+    return torch.stack([value.select(-2, places[r]) if r in places else nothing for r in range(full[-2])], dim=-2)
+
+
+def _rows_of(value: Tensor, rows: Sequence[int], dim: int) -> Tensor:
+    # Stacking views needs no index tensor, hence no copy from the host.
+    return torch.stack([value.select(dim, row) for row in rows], dim=dim)
 
 
 def _subset_masks(subsets: list[tuple[str, ...]], batch: Batch) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -48,3 +48,10 @@ Weight = float | Schedule
 def weight_at(weight: Weight, step: int) -> float:
     """Return the value of a number or a schedule at a training step."""
     return weight(step) if isinstance(weight, Schedule) else float(weight)
+
+
+def scaled(weight: Weight, factor: float) -> Weight:
+    """Return a weight times a positive factor."""
+    if isinstance(weight, Schedule):
+        return replace(weight, start=weight.start * factor, end=weight.end * factor)
+    return weight * factor

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations
+from random import Random
+from typing import TypeVar
 
 from pyro_mmvae.divergences import Divergence, kl
-from pyro_mmvae.schedules import Weight
+from pyro_mmvae.schedules import Weight, scaled
 
 Subset = tuple[str, ...]
 
@@ -46,34 +50,67 @@ class Alignment:
 class Table:
     """All rows and alignments of an objective.
 
+    A table with more than `max_terms` rows is not evaluated whole: every training step draws that many of them, and
+    as many alignments, and scales their weights up, so that the expected loss and gradient are those of the table.
+
     Args:
         terms: the rows.
         alignments: penalties between posteriors.
         name: printed as the title.
+        max_terms: largest number of rows of a training step; all of them when left out.
+        always: number of leading rows that every step has; the others are drawn.
+
+    Raises:
+        ValueError: there is no row, or no place for a drawn one beside those that every step has.
     """
 
     terms: Sequence[Term]
     alignments: Sequence[Alignment] = ()
     name: str = ""
+    max_terms: int | None = None
+    always: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse an empty table."""
+        """Refuse an empty table, and a budget that the rows of every step use up."""
         if not self.terms:
             raise ValueError("an objective needs at least one term, got none")
+        if self.max_terms is not None and self.max_terms <= min(self.always, len(self.terms) - 1):
+            raise ValueError(f"max_terms: expected at least {self.always + 1}, got {self.max_terms}")
 
-    @property
+    def drawn(self, rng: Random, at_least: int = 0) -> Table:
+        """Return a table of at most `max_terms` rows and as many alignments, whose expectation is this one.
+
+        Args:
+            rng: where the choice comes from.
+            at_least: draw this many where `max_terms` is less.
+        """
+        budget = None if self.max_terms is None else max(self.max_terms, at_least)
+        if budget is None or max(len(self.terms), len(self.alignments)) <= budget:
+            return self
+        terms, alignments = list(self.terms), list(self.alignments)
+        if len(terms) > budget:
+            fixed, pool = terms[: self.always], terms[self.always :]
+            chosen, factor = _sample(rng, pool, budget - self.always)
+            terms = fixed + [replace(t, weight=t.weight * factor) for t in chosen]
+        if len(alignments) > budget:
+            picked, factor = _sample(rng, alignments, budget)
+            alignments = [replace(a, weight=scaled(a.weight, factor)) for a in picked]
+        return Table(terms, alignments, self.name)
+
+    @cached_property
     def subsets(self) -> list[Subset]:
         """The subsets of which a posterior is needed: those of the rows, then those of alignments alone."""
         rows = [term.given for term in self.terms]
-        extra = [subset for a in self.alignments for subset in (a.of, a.to) if subset not in rows]
-        return rows + list(dict.fromkeys(extra))
+        there = set(rows)
+        extra = dict.fromkeys(subset for a in self.alignments for subset in (a.of, a.to))
+        return rows + [subset for subset in extra if subset not in there]
 
-    @property
+    @cached_property
     def inputs(self) -> Subset:
         """Every modality that some row or alignment looks at, in order of appearance."""
         return tuple(dict.fromkeys(name for subset in self.subsets for name in subset))
 
-    @property
+    @cached_property
     def targets(self) -> Subset:
         """Every modality that some row decodes, in order of appearance."""
         return tuple(dict.fromkeys(name for term in self.terms for name in term.decode))
@@ -90,6 +127,12 @@ class Table:
             f"- {_number(a.weight)} {getattr(a.divergence, '__name__', 'D')}(q({_braces(a.of)}) || q({_braces(a.to)}))"
             for a in self.alignments
         ]
+        if self.max_terms is not None and self.max_terms < len(self.terms):
+            drawn, pool = self.max_terms - self.always, len(self.terms) - self.always
+            which = f"{drawn} of the last {pool}" if self.always else f"{drawn}"
+            lines.append(
+                f"- each training step draws {which} rows at random and scales their weights by {pool / drawn:g}"
+            )
         return "\n".join(([f"{self.name}:"] if self.name else []) + lines)
 
 
@@ -102,6 +145,48 @@ def singles_and_all(inputs: Sequence[str]) -> list[Subset]:
     """Return every single input and, if there are several, all of them together."""
     singles: list[Subset] = [(name,) for name in inputs]
     return [*singles, tuple(inputs)] if len(inputs) > 1 else singles
+
+
+MAX_POWERSET = 12
+"""Largest number of modalities whose subsets are listed one by one: 4,095 rows."""
+
+
+def powerset(inputs: Sequence[str]) -> list[Subset]:
+    """Return all non-empty subsets, small ones first.
+
+    Raises:
+        ValueError: more than 12 inputs.
+    """
+    if len(inputs) > MAX_POWERSET:
+        raise ValueError(
+            f"{len(inputs)} inputs have {2 ** len(inputs) - 1} subsets, too many to list; "
+            f"write an objective with the subsets that matter"
+        )
+    return [subset for size in range(1, len(inputs) + 1) for subset in combinations(inputs, size)]
+
+
+def own_targets(subset: Subset, inputs: Sequence[str], targets: Mapping[str, Weight]) -> dict[str, Weight]:
+    """Return what a row decodes that decodes what it was given: its own members, and what is never an input.
+
+    Raises:
+        ValueError: there is nothing of that kind among the targets.
+    """
+    own = {name: weight for name, weight in targets.items() if name in subset or name not in inputs}
+    if not own:
+        raise ValueError(
+            f"the row of {_braces(subset)} decodes what it was given, but the targets are {list(targets)}; "
+            f"add {list(subset)} to the targets, or use an objective whose rows decode everything, such as `mixing`"
+        )
+    return own
+
+
+T = TypeVar("T")
+
+
+def _sample(rng: Random, pool: Sequence[T], count: int) -> tuple[list[T], float]:
+    """Draw without replacement, in the order of the pool; the factor makes the expected sum that of the pool."""
+    places = sorted(rng.sample(range(len(pool)), count))
+    return [pool[i] for i in places], len(pool) / count
 
 
 def _braces(subset: Subset) -> str:

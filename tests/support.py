@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from itertools import combinations
 
+import pytest
 import torch
 from torch import nn
 
 import guides
-from pyro_mmvae import Batch, Guide, IncompatibleError, Modality, MultimodalVAE, Objective, objectives
+from pyro_mmvae import Batch, Guide, IncompatibleError, Modality, MultimodalVAE, Objective, Table, objectives
 from pyro_mmvae.likelihoods.normal import Normal
 
 SIZES = {"a": 3, "b": 2, "c": 4}
@@ -42,6 +44,22 @@ def build(objective_name: str, guide: Guide, **options) -> Objective:
     return objectives.load(objective_name)(guide.inputs, TARGETS, **options)
 
 
+def with_table(objective: Objective, table: Table) -> Objective:
+    """Return the same objective over another table."""
+    other = copy.copy(objective)
+    other.table = table
+    return other
+
+
+def six_modalities(size: int = 5) -> tuple[list[Modality], Batch]:
+    """Return six modalities, each with encoder and decoder, and data of which every sample lacks some."""
+    names = tuple("abcdef")
+    parts = [Modality(n, Normal((2,), scale=0.5), nn.Linear(LATENT, 2), nn.Linear(2, 3)) for n in names]
+    generator = torch.Generator().manual_seed(2)
+    observed = {n: torch.rand(size, generator=generator) > 0.3 for n in names}
+    return parts, Batch.of({n: torch.randn(size, 2, generator=generator) for n in names}, observed)
+
+
 def compatible_pairs() -> list[tuple[str, str]]:
     """Return every (guide, objective) that can work together; the others must say why they cannot."""
     found = []
@@ -66,3 +84,19 @@ def with_pattern(batch: Batch) -> Batch:
     rows = torch.arange(batch.size)
     masks = {"a": rows % 2 == 0, "b": rows % 3 == 0}
     return Batch.of(batch.data, {n: masks[n] for n in batch.names if n in masks})
+
+
+class common_noise:
+    """The same standard normal draw for every row, sample and particle, so that layouts can be compared."""
+
+    def __enter__(self):
+        self.patch = pytest.MonkeyPatch()
+        fixed = torch.randn(64, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+        def standard_normal(shape, dtype, device):
+            return fixed[: shape[-1]].to(dtype=dtype, device=device).expand(shape)
+
+        self.patch.setattr("torch.distributions.normal._standard_normal", standard_normal)
+
+    def __exit__(self, *_):
+        self.patch.undo()

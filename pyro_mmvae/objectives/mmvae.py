@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
@@ -15,24 +16,32 @@ def mmvae(
     *,
     beta: Weight = 1.0,
     num_particles: int = 1,
-    importance_weighted: bool = False,
+    form: Literal["plain", "iwae", "dreg"] = "plain",
 ) -> Objective:
     """Return 1/M sum_m E_{q_m}[log p(X, z) - log q_mix(z)], q_mix the whole mixture.
 
     Shi et al. 2019, arXiv:1911.03393, eq. 3; Joshi et al. 2022, eq. 16. The sum over m is the sum over the strata
-    of a mixture posterior, so the table has one row. Importance weights give the form of Shi et al., eq. 4.
+    of a mixture posterior, so the table has one row. The form "iwae" is
+    1/M sum_m E log 1/K sum_k p(X, z_mk) / q_mix(z_mk) (Shi et al., eq. 4), and "dreg" the same bound with the doubly
+    reparameterised gradient that they train with.
 
     Args:
         inputs: modalities that are looked at.
         targets: decoded modalities, with weights lambda or with weight one.
         beta: weight of log q_mix(z) - log p(z); it is a bound on log p(X) only for one.
         num_particles: latent draws K for each sample and component.
-        importance_weighted: the IWAE form over the K draws of each component.
+        form: "plain", "iwae" or "dreg"; the latter two want K > 1.
+
+    Raises:
+        ValueError: an unknown form.
     """
+    if form not in ("plain", "iwae", "dreg"):
+        raise ValueError(f"form: expected 'plain', 'iwae' or 'dreg', got {form!r}")
     rows = [Term(tuple(inputs), weights_of(targets), kl=beta)]
     return Objective(
         Table(rows, name="mmvae"),
         num_particles=num_particles,
-        importance_weighted=importance_weighted,
+        importance_weighted=form != "plain",
+        doubly_reparameterised=form == "dreg",
         needs_mixture=True,
     )

@@ -1,0 +1,88 @@
+"""An add-on for any objective: the latents of two rows are made to agree dimension by dimension."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor
+
+from pyro_mmvae.objective import Objective
+from pyro_mmvae.schedules import Weight
+from pyro_mmvae.table import Alignment, Subset
+
+
+@dataclass(frozen=True)
+class CrossCorrelation:
+    """|| C - I ||, C the cross-correlation matrix over the batch of the means of two posteriors.
+
+    Gupta 2021, section 5.3, after Zbontar et al. 2021, arXiv:2103.03230. It is a number of the whole batch, and of each
+    process alone in distributed training: give it batches that are larger than the latent dimension.
+
+    Args:
+        norm: "l1", the sum of absolute differences, which favours sparsity; or "l2", the root of the sum of squares.
+
+    Raises:
+        ValueError: an unknown norm.
+    """
+
+    norm: Literal["l1", "l2"] = "l1"
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown norm."""
+        if self.norm not in ("l1", "l2"):
+            raise ValueError(f"norm: expected 'l1' or 'l2', got {self.norm!r}")
+
+    @property
+    def __name__(self) -> str:
+        """Name in printed tables."""
+        return f"cross-correlation {self.norm}"
+
+    def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor) -> Tensor:
+        """Return the norm, shape `(N, B)` and the same for all samples; see `Divergence`."""
+        first, second = _standardised(q.mean, both), _standardised(p.mean, both)
+        matrix = torch.einsum("nbd,nbe->nde", first, second)
+        gap = matrix - torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+        norm = torch.linalg.vector_norm(gap, ord=1 if self.norm == "l1" else 2, dim=(-2, -1))
+        return norm.unsqueeze(-1).expand(both.shape)
+
+
+def with_cross_correlation(
+    objective: Objective,
+    weight: Weight,
+    norm: Literal["l1", "l2"] = "l1",
+    pairs: Sequence[tuple[Subset, Subset]] | None = None,
+) -> Objective:
+    """Return the objective plus a weighted penalty on the cross-correlation of pairs of posteriors.
+
+    Args:
+        objective: stays as it is.
+        weight: of each pair's penalty.
+        norm: see `CrossCorrelation`.
+        pairs: subsets whose posteriors are compared; every two single inputs when left out.
+
+    Raises:
+        ValueError: there are no two inputs to compare.
+    """
+    table = objective.table
+    if pairs is None:
+        pairs = [((a,), (b,)) for a, b in combinations(table.inputs, 2)]
+    if not pairs:
+        raise ValueError(f"cross-correlation compares two posteriors, but the objective infers z from {table.inputs}")
+    extra = [Alignment(of, to, weight, CrossCorrelation(norm)) for of, to in pairs]
+    added = copy.copy(objective)
+    added.table = replace(table, alignments=[*table.alignments, *extra], name=f"{table.name} + cross-correlation")
+    return added
+
+
+def _standardised(value: Tensor, both: Tensor) -> Tensor:
+    """Return values `(N, B, D)` with mean zero and sum of squares one over the samples that count, zero elsewhere."""
+    there = both.unsqueeze(-1).to(value.dtype)
+    centred = (value - (value * there).sum(-2, keepdim=True) / there.sum(-2, keepdim=True).clamp_min(1)) * there
+    # The square root has no gradient at zero: a dimension that does not vary stays zero.
+    return centred * (centred.square().sum(-2, keepdim=True) + 1e-12).rsqrt()
