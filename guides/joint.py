@@ -11,7 +11,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.distributions.product import product_of_normals
+from pyro_mmvae.distributions.product import prior_where_blind
 from pyro_mmvae.guide import GaussianHead, Guide, masked_features
 from pyro_mmvae.modality import Modality
 from pyro_mmvae.shapes import constant
@@ -64,9 +64,7 @@ class Joint(Guide):
         """Return the Gaussian of the network that answers for the observed subset."""
         features, observed = self.features(batch), self.observed(batch)
         loc, scale = self._of_all(features, observed) if self.shared else self._of_subset(features, observed)
-        anything = observed.any(dim=-1, keepdim=True)
-        precision = torch.where(anything, scale.pow(-2), 0.0)
-        return product_of_normals(loc.unsqueeze(-2), precision.unsqueeze(-2))
+        return prior_where_blind(loc, scale, observed)
 
     def _of_all(self, features: Sequence[Tensor], observed: Tensor) -> tuple[Tensor, Tensor]:
         seen = torch.cat([masked_features(features, observed), observed.to(features[0].dtype)], dim=-1)

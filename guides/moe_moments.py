@@ -47,4 +47,4 @@ class MoEMoments(ExpertGuide):
         experts = self.experts(self.features(batch))
         observed = self.observed(batch)
         alpha = masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
-        return moment_average(experts.loc, experts.scale, alpha)
+        return moment_average(experts.loc, experts.scale, alpha.unsqueeze(-1))

@@ -17,6 +17,10 @@ OPTIONS = [(name, {}) for name in ALL] + [
     ("joint", {"networks": "per_subset"}),
     ("poe", {"prior_expert": False}),
     ("crossmodal", {"source": "b"}),
+    ("mopoe", {"prior_expert": False}),
+    ("attention", {"primary": "b", "heads": 2}),
+    ("set", {"width": 8, "heads": 2}),
+    ("transformer", {"width": 8, "heads": 2, "layers": 1}),
 ]
 
 
@@ -109,8 +113,8 @@ class TestContract:
 
 def test_every_expert_guide_keeps_a_lone_expert():
     for name in ALL:
-        _, guide = pair(name, **({"prior_expert": False} if name == "poe" else {}))
-        if not isinstance(guide, ExpertGuide):
+        _, guide = pair(name, **({"prior_expert": False} if name in ("poe", "mopoe") else {}))
+        if not isinstance(guide, ExpertGuide) or name == "transformer":  # a network over the experts
             continue
         batch = Batch.of(data()).given(guide.inputs[:1])
         expert = guide.experts(guide.features(batch))

@@ -35,11 +35,26 @@ def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribut
     Args:
         loc: the experts' means, shape `(*lead, M, D)`.
         scale: the experts' standard deviations, same shape.
-        weight: shape `(*lead, M)`, non-negative, summing to one; or all zero, which gives N(0, I).
+        weight: shape `(*lead, M, D)`, or `(*lead, M, 1)` for all dimensions alike; non-negative, summing to one over
+            M, or all zero, which gives N(0, I).
 
     Returns:
         A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.
     """
-    weight = weight.unsqueeze(-1)
     variance = (weight * scale.square()).sum(-2) + (1 - weight.sum(-2)).clamp_min(0)
     return dist.Normal((weight * loc).sum(-2), variance.sqrt()).to_event(1)
+
+
+def prior_where_blind(loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDistribution:
+    """Return a diagonal Gaussian, and N(0, I) where nothing is observed.
+
+    Args:
+        loc: means, shape `(*lead, D)`.
+        scale: standard deviations, same shape.
+        observed: bool, shape `(*lead, M)`.
+
+    Returns:
+        Batch shape `lead` and event shape `(D,)`.
+    """
+    anything = observed.any(dim=-1, keepdim=True)
+    return dist.Normal(torch.where(anything, loc, 0.0), torch.where(anything, scale, 1.0)).to_event(1)

@@ -1,0 +1,68 @@
+"""Mixture of products of experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor
+
+from guides.poe import PoE
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.guide import masked_logits
+from pyro_mmvae.modality import Modality
+
+_MAX_INPUTS = 8
+
+
+class MoPoE(PoE):
+    """The mixture of the products of experts of all subsets, equal weights (Sutter et al. 2021, arXiv:2105.02470).
+
+    Args:
+        modalities: see `Guide`.
+        latent_dim: dimension D of z.
+        prior_expert: multiply every product with the prior N(0, I) too.
+
+    Raises:
+        ValueError: more than 8 inputs, which would need more than 255 components.
+    """
+
+    members: Tensor
+
+    def __init__(self, modalities: Sequence[Modality], latent_dim: int, *, prior_expert: bool = True) -> None:
+        super().__init__(modalities, latent_dim, prior_expert=prior_expert)
+        count = len(self.inputs)
+        if count > _MAX_INPUTS:
+            raise ValueError(
+                f"{count} inputs would need {2**count - 1} components; use the guide `poe` with the objective `mopoe`, "
+                f"which draws some of the subsets in each step"
+            )
+        subsets = [s for size in range(1, count + 1) for s in combinations(range(count), size)]
+        members = torch.tensor([[m in subset for m in range(count)] for subset in subsets])
+        self.register_buffer("members", members, persistent=False)
+
+    @property
+    def num_components(self) -> int:
+        """One component for each non-empty subset of the inputs."""
+        return len(self.members)
+
+    def component(self, batch: Batch) -> TorchDistribution:
+        """Return the product of all observed experts: the component of exactly what is observed."""
+        return super().posterior(batch)
+
+    def posterior(self, batch: Batch) -> TorchDistribution:
+        """Return the mixture; the component of a subset that is not observed throughout has weight zero."""
+        experts, observed = self.experts(self.features(batch)), self.observed(batch)
+        precision, members = experts.scale.pow(-2), self.members.to(experts.loc.dtype)
+        total = torch.einsum("sm,bmd->bsd", members, precision) + float(self.prior_expert)
+        loc = torch.einsum("sm,bmd->bsd", members, experts.loc * precision) / total
+        there = (observed.unsqueeze(-2) | ~self.members).all(dim=-1)  # (*lead, B, S)
+        anything = observed.any(dim=-1)[..., None, None]
+        shape = (*there.shape, self.latent_dim)
+        loc = torch.where(anything, loc, 0.0).expand(shape)
+        scale = torch.where(anything, total.rsqrt(), 1.0).expand(shape)
+        logits = masked_logits(torch.zeros_like(loc[..., 0]), there)
+        return dist.MixtureSameFamily(dist.Categorical(logits=logits), dist.Normal(loc, scale).to_event(1))

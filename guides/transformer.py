@@ -1,0 +1,64 @@
+"""A transformer encoder over the experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pyro.distributions import TorchDistribution
+from torch import Tensor, nn
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.product import prior_where_blind
+from pyro_mmvae.guide import ExpertGuide, GaussianHead
+from pyro_mmvae.modality import Modality
+
+
+class Transformer(ExpertGuide):
+    """Gaussian read off a multi-head transformer encoder whose tokens are the observed experts (Gupta 2021, 6.2.2).
+
+    A token is a projection of an expert's mean and scale plus a learned embedding of its modality; the output is the
+    mean over the observed tokens. Order does not matter, and there is no dropout.
+
+    Args:
+        modalities: see `Guide`.
+        latent_dim: dimension D of z.
+        width: of the tokens.
+        heads: of the attention; a divisor of the width.
+        layers: of the encoder.
+
+    Raises:
+        ValueError: the heads do not divide the width, or there is no layer.
+    """
+
+    def __init__(
+        self, modalities: Sequence[Modality], latent_dim: int, *, width: int = 128, heads: int = 4, layers: int = 2
+    ) -> None:
+        super().__init__(modalities, latent_dim)
+        if heads < 1 or width % heads:
+            raise ValueError(f"heads: expected a divisor of width = {width}, got {heads}")
+        if layers < 1:
+            raise ValueError(f"layers: expected at least 1, got {layers}")
+        self.token = nn.Linear(2 * latent_dim, width)
+        self.modality = nn.Parameter(torch.randn(len(self.inputs), width) * 0.02)
+        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.moments = GaussianHead(width, latent_dim)
+
+    def posterior(self, batch: Batch) -> TorchDistribution:
+        """Return the Gaussian read off the observed experts."""
+        experts = self.experts(self.features(batch))
+        tokens = self.token(torch.cat([experts.loc, experts.scale], dim=-1)) + self.modality
+        observed = self.observed(batch)
+        loc, scale = self.moments(self._encode(tokens, observed))
+        return prior_where_blind(loc, scale, observed)
+
+    def _encode(self, tokens: Tensor, observed: Tensor) -> Tensor:
+        """Return the mean output over observed tokens, shape `(*lead, B, width)`."""
+        # A sequence with nothing to attend to would be NaN; it may look at everything, and is replaced by the prior.
+        hidden = ~observed & observed.any(dim=-1, keepdim=True)
+        flat = tokens.expand(*observed.shape, tokens.shape[-1]).reshape(-1, *tokens.shape[-2:])
+        out = self.encoder(flat, src_key_padding_mask=hidden.reshape(-1, hidden.shape[-1]))
+        weights = observed.unsqueeze(-1).to(out.dtype)
+        out = out.reshape(*observed.shape, -1)
+        return (out * weights).sum(-2) / weights.sum(-2).clamp_min(1)

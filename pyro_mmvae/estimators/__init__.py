@@ -1,0 +1,10 @@
+"""Log-likelihoods with error bars and diagnostics that say when not to believe them."""
+
+from __future__ import annotations
+
+from pyro_mmvae.estimators.conditional import conditional_log_likelihood
+from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
+from pyro_mmvae.estimators.importance import log_likelihood
+from pyro_mmvae.estimators.proposal import Refinement
+
+__all__ = ["KHAT_LIMIT", "Estimate", "Refinement", "conditional_log_likelihood", "log_likelihood"]

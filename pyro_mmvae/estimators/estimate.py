@@ -1,0 +1,101 @@
+"""What an estimator returns: a number for each data point, and how far to trust it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+KHAT_LIMIT = 0.7
+"""Pareto k-hat above which an importance-sampling estimate is not to be believed (Vehtari et al. 2024)."""
+
+_PARTS = ("value", "standard_error", "ess", "khat", "available")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Estimates of log-likelihoods, in nats.
+
+    Attributes:
+        value: estimate for each data point, shape `(B,)`; NaN where nothing of `of` is observed.
+        standard_error: Monte-Carlo standard error of `value`, shape `(B,)`: the spread over other seeds.
+        ess: effective sample size of the importance weights, from 1 to K, shape `(B,)`.
+        khat: Pareto shape of the largest importance weights, shape `(B,)`. Above 0.7 the weights have a tail so heavy
+            that value and standard error are not to be believed; NaN if K is too small to tell (below 25).
+        available: whether there is anything to estimate, bool `(B,)`.
+        of: what the log-likelihood is of.
+        given: what the proposal looked at.
+        num_samples: number of draws K.
+    """
+
+    value: Tensor
+    standard_error: Tensor
+    ess: Tensor
+    khat: Tensor
+    available: Tensor
+    of: tuple[str, ...]
+    given: tuple[str, ...]
+    num_samples: int
+
+    @property
+    def mean(self) -> float:
+        """Mean over the available data points; NaN if there is none."""
+        return float(self.value[self.available].double().mean())
+
+    def summary(self) -> dict[str, float]:
+        """Return the numbers of a table, over the available data points.
+
+        Returns:
+            `mean`; `se`, the standard error of the mean over data points; `mc_se`, the part of it that more draws would
+            take away; `ess`, the mean effective sample size; `khat_over_0.7`, the share of points with a higher k-hat;
+            `n`, the number of points; `unavailable`, the number of those left out.
+        """
+        there = self.available
+        value, error = self.value[there].double(), self.standard_error[there].double()
+        khat = self.khat[there]
+        known = ~khat.isnan()
+        count = len(value)
+        return {
+            "mean": float(value.mean()),
+            "se": float(value.std() / math.sqrt(count)) if count > 1 else math.nan,
+            "mc_se": float(error.square().sum().sqrt() / count) if count else math.nan,
+            "ess": float(self.ess[there].double().mean()),
+            "khat_over_0.7": float((khat[known] > KHAT_LIMIT).double().mean()),
+            "n": float(count),
+            "unavailable": float((~there).sum()),
+        }
+
+    def __getitem__(self, points: slice | Tensor) -> Estimate:
+        """Return the estimates of some of the points."""
+        chosen: dict[str, Any] = {name: getattr(self, name)[points] for name in _PARTS}
+        return replace(self, **chosen)
+
+    def __str__(self) -> str:
+        s = self.summary()
+        text = f"log p({', '.join(self.of)}) = {s['mean']:.3f} ± {s['se']:.3f} nats (Monte Carlo ± {s['mc_se']:.3f})"
+        return f"{text}, ESS {s['ess']:.0f} of {self.num_samples}, k-hat > 0.7: {s['khat_over_0.7']:.1%}"
+
+    @classmethod
+    def cat(cls, estimates: Sequence[Self]) -> Self:
+        """Join the estimates of several batches.
+
+        Raises:
+            ValueError: there is none, or they differ in what they estimate or how.
+        """
+        if not estimates:
+            raise ValueError("expected at least one estimate, got none")
+        first = estimates[0]
+        for other in estimates[1:]:
+            same = (other.of, other.given, other.num_samples) == (first.of, first.given, first.num_samples)
+            if not same:
+                raise ValueError(
+                    f"expected estimates of log p({', '.join(first.of)}) with K = {first.num_samples} given "
+                    f"{first.given}, got one of log p({', '.join(other.of)}) with K = {other.num_samples} given "
+                    f"{other.given}"
+                )
+        joined: dict[str, Any] = {name: torch.cat([getattr(e, name) for e in estimates]) for name in _PARTS}
+        return replace(first, **joined)

@@ -1,0 +1,171 @@
+"""Marginal log-likelihoods by importance sampling from a guide's posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from pyro.distributions import TorchDistribution
+from tqdm import tqdm
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.estimators.estimate import Estimate
+from pyro_mmvae.estimators.proposal import Defensive, Proposal, Refinement, refined
+from pyro_mmvae.estimators.target import Target, check_target, evaluation, seeded
+from pyro_mmvae.estimators.weights import RunningWeights
+from pyro_mmvae.guide import Guide
+from pyro_mmvae.model import MultimodalVAE
+
+CHUNK_ROWS = 1000
+"""Rows that decoders see at once. About this many stay in a processor's cache; more is slower there, not faster."""
+BLOCK_POINTS = 1000
+"""Data points that are encoded together."""
+
+
+def log_likelihood(
+    model: MultimodalVAE,
+    guide: Guide,
+    batch: Batch,
+    *,
+    of: Sequence[str] | None = None,
+    given: Sequence[str] | None = None,
+    num_samples: int = 1000,
+    seed: int = 0,
+    defensive: float = 0.0,
+    refine: int | Refinement = 0,
+    chunk_rows: int = CHUNK_ROWS,
+    progress: bool = False,
+) -> Estimate:
+    """Estimate log p(x_of) = log E_{q(z | x_given)} [ p(x_of | z) p(z) / q(z | x_given) ] for every data point.
+
+    Burda et al. 2016, arXiv:1509.00519. In expectation the estimate is a lower bound that rises with K; its error bar,
+    effective sample size and k-hat say how far it can be trusted. A modality of `of` that a point lacks is left out of
+    its log-likelihood; one of `given` that it lacks is hidden from the guide. Memory does not grow with K. Model and
+    guide are run in evaluation mode, without gradients, and are left as they were.
+
+    Args:
+        model: the generative model.
+        guide: gives the proposal q.
+        batch: B data points.
+        of: modalities whose joint log-likelihood is estimated; by default all that the model decodes and the batch
+            holds.
+        given: modalities that the guide may look at; all its inputs by default. With none of them the proposal is the
+            prior.
+        num_samples: number of draws K for each data point.
+        seed: of the draws. The same seed gives the same numbers, whatever `chunk_rows`, up to rounding;
+            PyTorch's own generators are left alone.
+        defensive: share of the prior in the proposal, in [0, 1); some of it bounds the weights.
+        refine: steps of fitting a Gaussian to each data point before drawing from it, or a `Refinement`.
+        chunk_rows: rows that decoders see at once: less for decoders that need much memory, more on an accelerator.
+        progress: show a bar.
+
+    Raises:
+        ValueError: names that model, guide or batch do not have; a number out of range; values that the likelihood
+            cannot generate.
+        IncompatibleError: a likelihood of `of` is an energy.
+        FloatingPointError: weights that are NaN or infinite, with the data points concerned.
+    """
+    of = tuple(n for n in model.names if n in batch.data) if of is None else tuple(of)
+    given = tuple(guide.inputs) if given is None else tuple(given)
+    refinement = Refinement(steps=refine) if isinstance(refine, int) else refine
+    check_target(model, batch, of)
+    check_given(guide, batch, given)
+    check_numbers(num_samples, defensive, chunk_rows)
+    blocks = range(0, batch.size, BLOCK_POINTS)
+    found: list[Estimate] = []
+    with (
+        torch.no_grad(),
+        evaluation(model, guide),
+        seeded(seed, batch.device),
+        tqdm(total=batch.size * num_samples, unit="draw", unit_scale=True, disable=not progress) as bar,
+    ):
+        for start in blocks:
+            block = batch[start : start + BLOCK_POINTS]
+            target = Target(model, block, of, chunk_rows)
+            proposal = _proposal(guide.posterior(block.given(given)), target, defensive, refinement)
+            weights = weigh(target, proposal, num_samples, bar)
+            found.append(to_estimate(weights, block, of, given, start))
+    return Estimate.cat(found)
+
+
+def _proposal(posterior: TorchDistribution, target: Target, defensive: float, refinement: Refinement) -> Proposal:
+    chosen: Proposal = refined(posterior, target.log_joint, refinement) if refinement.steps else posterior
+    return Defensive(chosen, target.model.prior(), defensive) if defensive else chosen
+
+
+def weigh(target: Target, proposal: Proposal, num_samples: int, bar: tqdm | None = None) -> RunningWeights:
+    """Draw and weigh; nothing in here waits for the device.
+
+    Args:
+        target: log p(x_S, z) of N points.
+        proposal: where the draws come from.
+        num_samples: K.
+        bar: progress.
+    """
+    points = sum(block.size for block in target.blocks)
+    weights = RunningWeights(points, num_samples, target.blocks[0].device)
+    for start in range(0, num_samples, target.draws):
+        # One draw after the other, so that the random stream does not know of chunks.
+        z = torch.stack([proposal.sample() for _ in range(min(target.draws, num_samples - start))])
+        weights.add(target.log_joint(z) - proposal.log_prob(z))
+        if bar is not None:
+            bar.update(len(z) * points)
+    return weights
+
+
+def to_estimate(
+    weights: RunningWeights, block: Batch, of: tuple[str, ...], given: tuple[str, ...], start: int = 0
+) -> Estimate:
+    """Return the estimate that a stream of weights amounts to.
+
+    Raises:
+        FloatingPointError: a weight was NaN or infinite, or all of a point's weights were zero.
+    """
+    available = torch.stack([block.observed[n] for n in of]).any(0)
+    value = weights.log_mean()
+    if bool((broken := weights.broken | ~value.isfinite()).any()):
+        rows = [start + i for i in broken.nonzero().flatten().tolist()]
+        raise FloatingPointError(
+            f"importance weights of data points {rows[:8]}{'...' if len(rows) > 8 else ''} are NaN, infinite or all "
+            f"zero; look for bad values in these points and for a model that diverged"
+        )
+    nothing = torch.full_like(value, torch.nan)
+
+    def where(part: torch.Tensor) -> torch.Tensor:
+        return torch.where(available, part, nothing)
+
+    return Estimate(
+        value=where(value),
+        standard_error=where(weights.standard_error()),
+        ess=where(weights.effective_size()),
+        khat=where(weights.khat()),
+        available=available,
+        of=of,
+        given=given,
+        num_samples=weights.num_samples,
+    )
+
+
+def check_given(guide: Guide, batch: Batch, given: Sequence[str]) -> None:
+    """Refuse a proposal that looks at what it cannot see.
+
+    Raises:
+        ValueError: a name that the guide does not encode, or that is not in the batch.
+    """
+    if lacking := [n for n in given if n not in guide.inputs]:
+        raise ValueError(f"given: {type(guide).__name__} does not encode {lacking}; it encodes {list(guide.inputs)}")
+    if lacking := [n for n in given if n not in batch.data]:
+        raise ValueError(f"given: the batch does not hold {lacking}; it holds {list(batch.names)}")
+
+
+def check_numbers(num_samples: int, defensive: float = 0.0, chunk_rows: int = 1) -> None:
+    """Refuse numbers out of range.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for name, value in (("num_samples", num_samples), ("chunk_rows", chunk_rows)):
+        if value < 1:
+            raise ValueError(f"{name}: expected at least 1, got {value}")
+    if not 0 <= defensive < 1:
+        raise ValueError(f"defensive: expected a share in [0, 1), got {defensive}")

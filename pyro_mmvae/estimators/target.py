@@ -1,0 +1,120 @@
+"""The joint density log p(x_S, z) of a batch, scored in blocks that fit the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pyro
+import torch
+from torch import Tensor, nn
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.errors import IncompatibleError
+from pyro_mmvae.model import MultimodalVAE
+
+
+class Target:
+    """log p(x_S | z) and log p(x_S, z) for the observed part of the modalities S.
+
+    Args:
+        model: gives prior and likelihoods.
+        batch: N data points.
+        of: S.
+        chunk_rows: number of rows that decoders see at once.
+    """
+
+    def __init__(self, model: MultimodalVAE, batch: Batch, of: Sequence[str], chunk_rows: int) -> None:
+        self.model, self.of = model, tuple(of)
+        self.chunk_rows = chunk_rows
+        self.complete = {n: bool(batch.observed[n].all()) for n in self.of}
+        blocks = range(0, batch.size, chunk_rows)
+        self.blocks = [batch.only(of)[i : i + chunk_rows] for i in blocks]
+        self.places = [slice(i, i + chunk_rows) for i in blocks]
+
+    @property
+    def draws(self) -> int:
+        """Number of draws for each point that decoders see at once."""
+        return max(self.chunk_rows // max(self.blocks[0].size, 1), 1)
+
+    def log_likelihood(self, z: Tensor) -> Tensor:
+        """Return log p(x_S | z), shape `(C, N)`, for z of shape `(C, N, D)`."""
+        parts = [self._block(z[:, place], block) for place, block in zip(self.places, self.blocks, strict=True)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _block(self, z: Tensor, block: Batch) -> Tensor:
+        total = z.new_zeros(z.shape[:-1])
+        for name in self.of:
+            score = self.model.decode(z, name).log_prob(block.data[name])
+            total = total + (score if self.complete[name] else torch.where(block.observed[name], score, 0.0))
+        return total
+
+    def log_joint(self, z: Tensor) -> Tensor:
+        """Return log p(x_S, z), shape `(C, N)`."""
+        return self.log_likelihood(z) + self.model.prior().log_prob(z)
+
+
+def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
+    """Refuse modalities that have no log-likelihood here.
+
+    Raises:
+        ValueError: a name that the model does not decode or the batch does not hold, or an observed value outside of
+            what its likelihood can generate.
+        IncompatibleError: a likelihood that is an energy and no density.
+    """
+    if not of or len(set(of)) != len(of):
+        raise ValueError(f"of: expected one or more distinct modalities, got {list(of)}")
+    if lacking := [n for n in of if n not in model.names]:
+        raise ValueError(f"of: the model does not decode {lacking}; it decodes {list(model.names)}")
+    if lacking := [n for n in of if n not in batch.data]:
+        raise ValueError(f"of: the batch does not hold {lacking}; it holds {list(batch.names)}")
+    if energies := [n for n in of if not model.normalised([n])]:
+        kinds = {n: type(model.likelihoods[n]).__name__ for n in energies}
+        raise IncompatibleError(
+            f"the likelihoods {kinds} are energies, known up to a constant that depends on the parameters: there is no "
+            f"log-likelihood. Leave them out of `of`, or train with a density, e.g. Pointcloud(..., density='laplace')"
+        )
+    for name in of:
+        _check_values(model, batch, name)
+
+
+def _check_values(model: MultimodalVAE, batch: Batch, name: str) -> None:
+    """Grey values under a Bernoulli, soft labels: a number comes out, and it is no log-likelihood."""
+    with torch.no_grad(), evaluation(model):
+        distribution = model.decode(torch.zeros(1, model.latent_dim, device=batch.device, dtype=model.loc.dtype), name)
+    try:
+        fine = distribution.support.check(batch.data[name])
+    except NotImplementedError:
+        return
+    outside = ~fine.reshape(batch.size, -1).all(-1) & batch.observed[name]
+    if bool(outside.any()):
+        rows = outside.nonzero().flatten().tolist()
+        likelihood = type(model.likelihoods[name]).__name__
+        raise ValueError(
+            f"{name!r} holds values that its likelihood {likelihood} cannot generate, in data points {rows[:8]}"
+            f"{'...' if len(rows) > 8 else ''}; expected {distribution.support}. Binarise grey values, make labels "
+            f"one-hot, or train with a likelihood of such values"
+        )
+
+
+@contextmanager
+def evaluation(*modules: nn.Module) -> Iterator[None]:
+    """Put modules into evaluation mode for a while, and switch argument checks off."""
+    training = [part for module in modules for part in module.modules() if part.training]
+    try:
+        for part in training:
+            part.training = False
+        with pyro.validation_enabled(False):
+            yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a stream of one's own; the generators of PyTorch are left as they were."""
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
