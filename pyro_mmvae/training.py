@@ -51,6 +51,7 @@ class Training(lightning.LightningModule):
         self.loss = loss
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.schedule, self.warmup, self.seed = schedule, warmup, seed
+        self._totals: dict[str, tuple[Tensor, Tensor]] = {}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed the step's noise."""
@@ -80,12 +81,36 @@ class Training(lightning.LightningModule):
         """Log a sum and a count; `History` divides the epoch's, over all processes, so that every sample counts once.
 
         Args:
-            name: of the mean.
+            name: of the mean, `train/...` or `val/...`.
             total: sum over the samples that have the quantity, a scalar.
             count: number of these samples, a scalar.
         """
-        for suffix, value in ((SUM, total), (COUNT, count.to(total))):
-            self.log(name + suffix, value, on_step=False, on_epoch=True, reduce_fx="sum", sync_dist=True, logger=False)
+        # Added up here: Lightning's own log of some twenty numbers costs as much as the step of a small network.
+        before = self._totals.get(name)
+        count = count.to(total)
+        self._totals[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Hand the epoch's sums to Lightning after its last batch, before any callback looks at them."""
+        trainer = self.trainer
+        stopped = trainer.should_stop or (trainer.max_steps >= 0 and trainer.global_step >= trainer.max_steps)
+        if trainer.is_last_batch or stopped:
+            self._flush("train/")
+
+    def on_validation_epoch_end(self) -> None:
+        """Hand the sums over the held-out samples to Lightning, and their mean loss, on which a run may be stopped."""
+        loss = self._totals.get("val/loss")
+        self._flush("val/")
+        if loss is not None:
+            total, count = self.trainer.strategy.reduce(torch.stack(loss), reduce_op="sum")
+            self.log("val/loss", total / count.clamp_min(1), logger=False)
+
+    def _flush(self, stage: str) -> None:
+        for name in [name for name in self._totals if name.startswith(stage)]:
+            for suffix, value in zip((SUM, COUNT), self._totals.pop(name), strict=True):
+                self.log(
+                    name + suffix, value, on_step=False, on_epoch=True, reduce_fx="sum", sync_dist=True, logger=False
+                )
 
     def on_validation_start(self) -> None:
         """Look for divergence before a held-out sample meets a broken network."""
@@ -105,10 +130,17 @@ class Training(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Adam(W) and the schedule of the learning rate."""
-        optimiser = torch.optim.AdamW(self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        optimiser = torch.optim.AdamW(
+            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=self._can_fuse()
+        )
         total = self.trainer.estimated_stepping_batches if self.schedule == "cosine" else math.inf
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self._rate(step, total))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _can_fuse(self) -> bool:
+        """Whether Adam may run as one kernel, which is faster; Lightning cannot clip it under mixed precision."""
+        clipped_mixed = bool(self.trainer.gradient_clip_val) and "mixed" in str(self.trainer.precision)
+        return not clipped_mixed and {parameter.device.type for parameter in self.parameters()} <= {"cpu", "cuda"}
 
     def _rate(self, step: int, total: float) -> float:
         if step < self.warmup:

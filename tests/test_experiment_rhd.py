@@ -219,7 +219,7 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--guide", "goe"], "unknown name 'goe' in guides; choose one of crossmodal"),
+        (["--guide", "goe"], "unknown name 'goe' in guides; choose one of attention, crossmodal"),
         (["--objective", "elbo"], "unknown name 'elbo'"),
         (["--guide-options", "prior_expert=false"], "do not fit the guide 'gpoe'"),
         (["--guide-options", "hidden"], "expected name=value"),

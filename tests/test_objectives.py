@@ -11,7 +11,6 @@ import torch
 from pyro.infer import SVI
 from support import (
     LATENT,
-    TARGETS,
     build,
     common_noise,
     compatible_pairs,

@@ -13,9 +13,11 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import tyro
 import yaml
 
-from experiments.common.runs import write_text
+from experiments.common.files import write_text
 
 C = TypeVar("C")
+EXPERIMENT = "experiment"
+"""Line of the file that names the experiment, a class variable of the dataclass."""
 
 
 def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
@@ -48,6 +50,9 @@ def read(cls: type[C], path: Path) -> C:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected options as `name: value` lines, got {type(content).__name__}")
+    experiment = getattr(cls, EXPERIMENT, None)
+    if (said := content.pop(EXPERIMENT, experiment)) != experiment:
+        raise ValueError(f"{path} is of the experiment {said!r}, not of {experiment!r}")
     names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     if unknown := sorted(set(content) - names):
         raise ValueError(f"{path}: unknown options {unknown}; there are {sorted(names)}")
@@ -56,13 +61,21 @@ def read(cls: type[C], path: Path) -> C:
 
 
 def write(config: Any, path: Path) -> None:
-    """Write a dataclass as YAML that `read` takes back."""
-    write_text(yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True), path)
+    """Write a dataclass as YAML that `read` takes back, with the experiment's name if the class has one."""
+    name = getattr(config, EXPERIMENT, None)
+    content = {**({EXPERIMENT: name} if name else {}), **plain(config)}
+    write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), path)
 
 
 def plain(config: Any) -> dict[str, Any]:
     """Return a dataclass as a mapping of plain values, for YAML and JSON."""
-    return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(config).items()}
+    return {k: _plain(v) for k, v in dataclasses.asdict(config).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def options(pairs: Sequence[str]) -> dict[str, Any]:

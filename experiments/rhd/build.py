@@ -6,10 +6,9 @@ import math
 
 from torch import nn
 
-import guides
-from experiments.common.configuration import options
+from experiments.common import parts
 from experiments.rhd.config import Config
-from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE, Objective, Schedule, objectives
+from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
 from pyro_mmvae.likelihoods import Heatmap, Likelihood, Pointcloud, Pose, Segmentation
 from pyro_mmvae.networks import (
     ConvEncoder,
@@ -87,8 +86,9 @@ def build_objective(config: Config, steps: int) -> Objective:
     }
     beta = Schedule(config.beta_start, config.beta_end, steps=max(steps // 2, 1), geometric=config.beta_start > 0)
     targets = {name: weights[name] for name in config.flow.targets}
-    build = objectives.load(config.objective or "")
-    return build(config.flow.inputs, targets, beta=beta, num_particles=config.particles)
+    return parts.build_objective(
+        config.objective or "", config.flow.inputs, targets, beta=beta, num_particles=config.particles
+    )
 
 
 def build_pair(config: Config) -> tuple[MultimodalVAE, Guide]:
@@ -98,7 +98,8 @@ def build_pair(config: Config) -> tuple[MultimodalVAE, Guide]:
         ValueError: an option that the guide does not have, or parts that cannot work together.
     """
     modalities = build_modalities(config)
-    model, guide = MultimodalVAE(modalities, config.latent_dim), _guide(config, modalities)
+    model = MultimodalVAE(modalities, config.latent_dim)
+    guide = parts.build_guide(config.guide, modalities, config.latent_dim, config.guide_options)
     build_objective(config, steps=1).check(model, guide)
     return model, guide
 
@@ -106,11 +107,3 @@ def build_pair(config: Config) -> tuple[MultimodalVAE, Guide]:
 def build_loss(config: Config, steps: int = 1) -> Loss:
     """Return model, guide and objective as one module; see `build_pair`."""
     return build_objective(config, steps)(*build_pair(config))
-
-
-def _guide(config: Config, modalities: list[Modality]) -> Guide:
-    chosen = options(config.guide_options)
-    try:
-        return guides.load(config.guide)(modalities, config.latent_dim, **chosen)
-    except TypeError as error:
-        raise ValueError(f"--guide-options {chosen} do not fit the guide {config.guide!r}: {error}") from error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-
+from experiments.common.command import run_command
 from experiments.common.configuration import parse
 from experiments.rhd.config import Config, resolved
 from experiments.rhd.options import EvaluateOptions, PredictOptions
@@ -24,12 +22,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line; errors that a user can mend end in one line and exit code 2."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        _run(arguments)
-    except (ValueError, OSError, ImportError, ArithmeticError, MisconfigurationException) as error:
-        print(f"{PROG}: error: {error}", file=sys.stderr)
-        raise SystemExit(2) from error
+    run_command(PROG, _run, argv)
 
 
 def _run(arguments: list[str]) -> None:

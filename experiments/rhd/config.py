@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import tyro
 
-import guides
-from pyro_mmvae import objectives
+from experiments.common.names import known, names_in
 
 Setting = Literal["r2p", "r2hp", "c2p", "rc2chp", "rcs2chps"]
 
@@ -39,10 +38,12 @@ class Config:
     The demo makes a synthetic set of rendered hands in RHD's layout and is sized for minutes on two cores.
     """
 
-    guide: Annotated[str, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(guides.available())}")] = "gpoe"
+    experiment: ClassVar[str] = "rhd"
+
+    guide: Annotated[str, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('guides'))}")] = "gpoe"
     """Inference program: how the posteriors of several inputs become one."""
     objective: Annotated[
-        str | None, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(objectives.available())}")
+        str | None, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('pyro_mmvae.objectives'))}")
     ] = None
     """Training bound. None: `crossmodal` with one input or that guide, `mmvae` with a mixture guide, else `mixing`."""
     setting: Setting = "rc2chp"
@@ -165,11 +166,11 @@ def resolved(config: Config) -> Config:
     Raises:
         ValueError: an unknown guide or objective, or an option out of its range.
     """
-    guides.load(config.guide)
+    known("guides", config.guide)
     preset = _DEMO if config.data is None else _PAPER
     given: dict[str, Any] = {name: value for name, value in preset.items() if getattr(config, name) is None}
     filled = replace(config, objective=config.objective or _default_objective(config), config=None, **given)
-    objectives.load(filled.objective or "")
+    known("pyro_mmvae.objectives", filled.objective or "")
     _check(filled)
     return replace(filled, out=filled.run)
 

@@ -16,10 +16,12 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
-from experiments.common import configuration
-from experiments.common.runs import BEST, CHECKPOINT, CONFIG, METRICS, load_checkpoint, loss_state
+from experiments.common import opened
+from experiments.common.opened import OpenedRun, device_of
+from experiments.common.runs import METRICS
 from experiments.rhd.build import build_loss
 from experiments.rhd.config import Config
+from experiments.rhd.data import evaluation_loader
 from experiments.rhd.evaluation import evaluate, table
 from experiments.rhd.options import EvaluateOptions, PredictOptions
 from experiments.rhd.report import draw_figures, draw_predictions
@@ -38,19 +40,30 @@ def load_run(run: Path, best: bool | None = None) -> tuple[Config, Loss]:
         FileNotFoundError: there is no run, or no checkpoint yet.
         ValueError: configuration or checkpoint are damaged or do not fit each other.
     """
-    if not (run / CONFIG).is_file():
-        raise FileNotFoundError(f"no run in {run}: expected a file {CONFIG} there")
-    config = configuration.read(Config, run / CONFIG)
-    wanted = config.early_stop is not None if best is None else best
-    path = run / (BEST if wanted else CHECKPOINT)
     # The weights come from the checkpoint, not from the network.
-    loss = build_loss(replace(config, pretrained=False))
-    state = loss_state(load_checkpoint(path), path)
-    try:
-        loss.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
-    return config, loss.eval()
+    return opened.load_run(Config, run, lambda config: build_loss(replace(config, pretrained=False)), best)
+
+
+def open_run(run: Path, samples: int | None, best: bool | None) -> OpenedRun:
+    """Return a run with the batches of its evaluation split; see `experiments.common.opened.open_run`."""
+    config, loss = load_run(run, best)
+    return OpenedRun(config.experiment, config, loss.model, loss.guide, _EvaluationBatches(config, samples))
+
+
+class _EvaluationBatches:
+    """The first samples of the evaluation split, batch by batch; they are read anew each time."""
+
+    def __init__(self, config: Config, samples: int | None) -> None:
+        self.config, self.samples = config, samples
+
+    def __iter__(self) -> Iterator[Batch]:
+        left = self.samples
+        for item in evaluation_loader(self.config)[1]:
+            batch = item.batch[:left] if left is not None else item.batch
+            if batch.size:
+                yield batch
+            if left is not None and (left := left - batch.size) <= 0:
+                return
 
 
 def evaluate_run(chosen: EvaluateOptions) -> None:
@@ -66,7 +79,7 @@ def evaluate_run(chosen: EvaluateOptions) -> None:
     if (out / METRICS).exists():
         raise FileExistsError(f"{out / METRICS} exists; give another folder with --out, or remove it")
     average = torch.tensor(json.loads((chosen.run / MEAN_POSE_FILE).read_text())["mean_pose"])
-    evaluation = evaluate(loss, config, average, _device(chosen.device))
+    evaluation = evaluate(loss, config, average, device_of(chosen.device))
     out.mkdir(parents=True, exist_ok=True)
     write_metrics(config, evaluation, out / METRICS)
     if chosen.figures:
@@ -100,7 +113,7 @@ def predict_folder(chosen: PredictOptions) -> None:
     config, loss = load_run(chosen.run, chosen.best)
     if "rgb" not in loss.guide.inputs:
         raise ValueError(f"the run {chosen.run} infers from {list(loss.guide.inputs)}, not from images")
-    device = _device(chosen.device)
+    device = device_of(chosen.device)
     loss = loss.to(device)
     torch.manual_seed(config.seed)
     failed: dict[str, str] = {}
@@ -166,12 +179,3 @@ def _write_csv(path: Path, names: list[str], pose: Any, spread: Any, unit: str) 
         for name, joints, widths in zip(names, pose, spread, strict=True):
             for joint, (point, width) in enumerate(zip(joints, widths, strict=True)):
                 writer.writerow([name, joint, *(f"{c:.6g}" for c in point), f"{width:.6g}"])
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device {name}: {error}") from error

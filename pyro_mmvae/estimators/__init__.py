@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from pyro_mmvae.estimators.annealing import Annealing, Sandwich, annealed_log_likelihood, bidirectional
+from pyro_mmvae.estimators.comparison import compare
 from pyro_mmvae.estimators.conditional import conditional_log_likelihood
 from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
 from pyro_mmvae.estimators.importance import log_likelihood
+from pyro_mmvae.estimators.inference_data import to_inference_data
 from pyro_mmvae.estimators.proposal import Refinement
 
-__all__ = ["KHAT_LIMIT", "Estimate", "Refinement", "conditional_log_likelihood", "log_likelihood"]
+__all__ = [
+    "KHAT_LIMIT",
+    "Annealing",
+    "Estimate",
+    "Refinement",
+    "Sandwich",
+    "annealed_log_likelihood",
+    "bidirectional",
+    "compare",
+    "conditional_log_likelihood",
+    "log_likelihood",
+    "to_inference_data",
+]

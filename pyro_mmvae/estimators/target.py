@@ -68,14 +68,23 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
         raise ValueError(f"of: the model does not decode {lacking}; it decodes {list(model.names)}")
     if lacking := [n for n in of if n not in batch.data]:
         raise ValueError(f"of: the batch does not hold {lacking}; it holds {list(batch.names)}")
+    refuse_energies(model, of)
+    for name in of:
+        _check_values(model, batch, name)
+
+
+def refuse_energies(model: MultimodalVAE, of: Sequence[str]) -> None:
+    """Refuse modalities whose likelihood is known up to a constant only.
+
+    Raises:
+        IncompatibleError: there is one.
+    """
     if energies := [n for n in of if not model.normalised([n])]:
         kinds = {n: type(model.likelihoods[n]).__name__ for n in energies}
         raise IncompatibleError(
             f"the likelihoods {kinds} are energies, known up to a constant that depends on the parameters: there is no "
-            f"log-likelihood. Leave them out of `of`, or train with a density, e.g. Pointcloud(..., density='laplace')"
+            f"log-likelihood. Leave them out of `of`, or use a density, such as Pointcloud(N, 'mixture', scale)"
         )
-    for name in of:
-        _check_values(model, batch, name)
 
 
 def _check_values(model: MultimodalVAE, batch: Batch, name: str) -> None:

@@ -1,0 +1,35 @@
+"""Command lines whose errors a user can read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+ERRORS = (ValueError, OSError, ImportError, ArithmeticError)
+"""What a user can mend: options, files, packages that are not there, a run that diverged."""
+
+
+def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str] | None) -> None:
+    """Run a command line; errors that a user can mend end in one line and exit code 2.
+
+    Args:
+        prog: how the command is called, e.g. `python -m experiments.mnist`.
+        work: does what the arguments say.
+        argv: arguments; those of the process if left out.
+    """
+    try:
+        work(list(sys.argv[1:] if argv is None else argv))
+    except Exception as error:
+        if not _mendable(error):
+            raise
+        print(f"{prog}: error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def _mendable(error: Exception) -> bool:
+    if isinstance(error, ERRORS):
+        return True
+    # Late, as it costs seconds: help and mistakes on the command line answer at once.
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    return isinstance(error, MisconfigurationException)

@@ -1,0 +1,1 @@
+"""Train every combination of guides, objectives and seeds of an experiment, and compare the results."""

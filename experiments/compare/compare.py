@@ -1,0 +1,76 @@
+"""A comparison from plan to tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import pandas as pd
+
+from experiments.common.files import write_json, write_text
+from experiments.common.runs import versions
+from experiments.compare.config import Config
+from experiments.compare.execute import Outcome, execute
+from experiments.compare.figure import draw
+from experiments.compare.plan import plan
+from experiments.compare.results import collect, compared, markdown
+
+
+def compare(config: Config, handed_on: Sequence[str]) -> None:
+    """Do what is missing and write the tables.
+
+    Args:
+        config: checked.
+        handed_on: options for every run.
+
+    Raises:
+        ValueError: no run has finished, or options that do not fit.
+    """
+    runs, misfits = plan(config, handed_on)
+    if not runs:
+        raise ValueError("none of these combinations can work:\n" + _listed(misfits))
+    print(f"{len(runs)} runs of {len(runs) // config.seeds} combinations in {config.out / 'runs'}", flush=True)
+    outcomes = execute(runs, config)
+    failed = {f"{o.run.variant} seed {o.run.seed}": o.error for o in outcomes if o.error}
+    finished = [o.run for o in outcomes if not o.error]
+    if not finished:
+        raise ValueError("no run has finished:\n" + _listed(failed))
+    values = collect(finished)
+    comparison = compared(values, config.experiment, config.reference)
+    _write(config, handed_on, values, comparison, outcomes, misfits)
+    print(f"\n{markdown(comparison)}\n")
+    for title, reasons in (("left out, as they cannot work", misfits), ("failed", failed)):
+        if reasons:
+            print(f"{title}:\n{_listed(reasons)}\n")
+    print(f"tables and figure: {config.out / 'comparison'}.md, .csv, .json, .png")
+
+
+def _write(
+    config: Config,
+    handed_on: Sequence[str],
+    values: pd.DataFrame,
+    comparison: pd.DataFrame,
+    outcomes: Sequence[Outcome],
+    misfits: Mapping[str, str],
+) -> None:
+    failed = {f"{o.run.variant} seed {o.run.seed}": o.error for o in outcomes if o.error}
+    notes = [f"{title}:\n\n{_listed(r)}" for title, r in (("Left out", misfits), ("Failed", failed)) if r]
+    config.out.mkdir(parents=True, exist_ok=True)
+    base = config.out / "comparison"
+    write_text("\n\n".join([markdown(comparison), *notes]) + "\n", base.with_suffix(".md"))
+    write_text(comparison.to_csv(index=False), base.with_suffix(".csv"))
+    content = {
+        "comparison": comparison.to_dict(orient="records"),
+        "runs": values.to_dict(orient="records"),
+        "failed": failed,
+        "left_out": dict(misfits),
+        "config": {name: str(value) for name, value in asdict(config).items()},
+        "handed_on": list(handed_on),
+        "versions": versions(),
+    }
+    write_json(content, base.with_suffix(".json"))
+    draw(comparison, values, base.with_suffix(".png"))
+
+
+def _listed(reasons: Mapping[str, str]) -> str:
+    return "\n".join(f"- {name}: {reason}" for name, reason in reasons.items())

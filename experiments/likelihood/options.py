@@ -1,0 +1,60 @@
+"""Options of the estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the estimates; what a number means and when to distrust it is on the page on estimators."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run."""
+    of: tuple[str, ...] = ()
+    """Modalities whose probability is wanted; at least one."""
+    given: tuple[str, ...] = ()
+    """Modalities that the proposal looks at; all that the guide sees if left out."""
+    on: tuple[str, ...] = ()
+    """Modalities that are conditioned on, if any: log p(of given on) = log p(of, on) - log p(on)."""
+    evidence: Literal["prior", "importance"] = "prior"
+    """How log p(on) is estimated: draws from the prior, as the literature does, or importance samples."""
+    num_samples: int = 1000
+    """Importance samples for each test sample."""
+    defensive: float = 0.0
+    """Share of the proposal that is the prior; it bounds the weights where the posterior is too narrow."""
+    refine: int = 0
+    """Steps in which each test sample's proposal is improved before it is used."""
+    test_samples: int | None = None
+    """Test samples, always the same ones. None: all."""
+    seed: int = 0
+    """Of the draws."""
+    device: str = "auto"
+    """auto, cpu, cuda."""
+    best: bool | None = None
+    """Use the best checkpoint rather than the last. None: if the run stops early."""
+    out: Path | None = None
+    """Folder for the results. None: RUN/likelihood."""
+
+
+def checked(options: Options) -> Options:
+    """Refuse options out of their range.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if options.num_samples < 1:
+        raise ValueError(f"--num-samples: expected at least 1, got {options.num_samples}")
+    if not 0 <= options.defensive < 1:
+        raise ValueError(f"--defensive: expected a share from 0 to below 1, got {options.defensive}")
+    if options.refine < 0:
+        raise ValueError(f"--refine: expected at least 0 steps, got {options.refine}")
+    if not options.of:
+        raise ValueError("--of: expected at least one modality")
+    if both := set(options.of) & set(options.on):
+        raise ValueError(f"--on: {sorted(both)} cannot be conditioned on and be asked for in --of at once")
+    return options

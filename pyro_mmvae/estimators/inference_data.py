@@ -1,0 +1,96 @@
+"""Posterior draws, predictions and pointwise log-likelihoods for ArviZ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.estimators.importance import check_given, check_numbers
+from pyro_mmvae.estimators.target import Target, check_target, evaluation, seeded
+from pyro_mmvae.guide import Guide
+from pyro_mmvae.model import MultimodalVAE
+
+if TYPE_CHECKING:
+    import arviz
+
+
+def to_inference_data(
+    model: MultimodalVAE,
+    guide: Guide,
+    batch: Batch,
+    *,
+    given: Sequence[str] | None = None,
+    num_samples: int = 200,
+    resample: bool = False,
+    seed: int = 0,
+) -> arviz.InferenceData:
+    """Return what ArviZ's diagnostics and plots work on.
+
+    Groups: `posterior` with `z` (chain, draw, sample, latent), drawn from q(z | x_given); `posterior_predictive` with a
+    draw of each modality for each draw of z; `log_likelihood` with log p(x_m | z) (chain, draw, sample), NaN where
+    missing; `observed_data`, NaN where missing. Modalities whose likelihood is an energy have neither predictions, as
+    they cannot be sampled, nor log-likelihoods. There is one chain: draws of a guide are independent.
+
+    Args:
+        model: the generative model.
+        guide: gives the posterior.
+        batch: B samples.
+        given: modalities that the guide may look at; all its inputs by default.
+        num_samples: number of draws.
+        resample: correct the guide: draw ten times as many, and resample them by their importance weights for the
+            modalities `given`, with replacement. The draws are then nearer to the model's own posterior.
+        seed: of the draws.
+
+    Raises:
+        ValueError: names that guide or batch do not have, or no draw.
+    """
+    import arviz  # takes seconds, which those who only train need not wait
+
+    given = tuple(guide.inputs) if given is None else tuple(given)
+    check_given(guide, batch, given)
+    check_numbers(num_samples)
+    names = [n for n in model.names if n in batch.data]
+    densities = [n for n in names if model.normalised([n])]
+    with torch.no_grad(), evaluation(model, guide), seeded(seed, batch.device):
+        z = _draws(model, guide, batch, given, num_samples, resample)
+        scored = {n: model.decode(z, n) for n in densities}
+        predictive = {n: _numpy(d.sample()) for n, d in scored.items()}
+        scores = {n: torch.where(batch.observed[n], d.log_prob(batch.data[n]), torch.nan) for n, d in scored.items()}
+    return arviz.from_dict(
+        posterior={"z": _numpy(z)},
+        posterior_predictive=predictive,
+        log_likelihood={n: _numpy(value) for n, value in scores.items()},
+        observed_data={n: _observed(batch, n) for n in names},
+        coords={"sample": range(batch.size), "latent": range(model.latent_dim)},
+        dims={"z": ["sample", "latent"], **{n: ["sample"] for n in names}},
+    )
+
+
+def _draws(
+    model: MultimodalVAE, guide: Guide, batch: Batch, given: tuple[str, ...], num_samples: int, resample: bool
+) -> Tensor:
+    posterior = guide.posterior(batch.given(given))
+    if not resample:
+        return posterior.sample((num_samples,))
+    seen = [n for n in given if n in model.names]
+    check_target(model, batch, seen)
+    many = posterior.sample((10 * num_samples,))
+    target = Target(model, batch, seen, chunk_rows=batch.size)
+    weights = torch.cat([target.log_joint(z) - posterior.log_prob(z) for z in many.split(100)])
+    chosen = torch.distributions.Categorical(logits=weights.T).sample((num_samples,))
+    return many.gather(0, chosen.unsqueeze(-1).expand(*chosen.shape, many.shape[-1]))
+
+
+def _numpy(value: Tensor) -> Any:
+    return value.unsqueeze(0).cpu().numpy()
+
+
+def _observed(batch: Batch, name: str) -> Any:
+    value, mask = batch.data[name], batch.observed[name]
+    shaped = mask.reshape(mask.shape + (1,) * (value.dim() - 1))
+    floating = value if value.is_floating_point() else value.float()
+    return torch.where(shaped, floating, torch.nan).cpu().numpy()
