@@ -48,6 +48,7 @@ def test_the_example_predicts_the_label_from_one_sensor():
     exec(compile(block_after("example", "python"), "README.md", "exec"), scope)
     assert scope["accuracy"] > 0.6  # one in three by chance
     assert scope["probability"].shape == (300, 3)
+    exec(compile(block_after("likelihood example", "python"), "README.md, likelihood", "exec"), scope)
     exec(compile(block_after("lightning example", "python"), "README.md, Lightning", "exec"), scope)
     assert scope["trainer"].global_step == 18
 
@@ -178,3 +179,12 @@ def test_own_likelihood():
     assert example.predict(torch.ones(4, 2, 3)).shape == (4, 2, 3)
     with pytest.raises(ValueError, match="expected positive"):
         type(student)((2,), scale=0.0)
+
+
+def test_estimators_and_comparison():
+    scope = runpy.run_path(str(SNIPPETS / "estimators.py"))
+    assert set(scope["found"]) == {"poe", "set"}
+    # The label follows from the image, and the image from the label but for its noise: 20 pixels, flipped one in ten.
+    assert scope["image_alone"].mean > -20 * 0.693
+    assert scope["generated"].mean > scope["image_alone"].mean
+    assert scope["generated"].summary()["khat_over_0.7"] < 0.6

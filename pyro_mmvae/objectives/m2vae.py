@@ -19,15 +19,16 @@ def m2vae(
     max_terms: int | None = None,
     seed: int = 0,
 ) -> Objective:
-    """Return B(all), B(X) = 1/|X| ( sum_m B(X - m) + ELBO(X) - sum_m KL(q_X || q_{X - m}) ), B({m}) = ELBO({m}).
+    """Return B(all), B(X) = 1/n ( sum_m B(X - m) + ELBO(X) - sum_m KL(q_X || q_{X - m}) ), B({m}) = ELBO({m}).
 
-    Korthals et al. 2019, section 1.2.2-1.2.3, written out as one table. ELBO(X) decodes X, and what is never an input.
+    Korthals et al. 2019, section 1.2.2-1.2.3, written out as one table; n is the number of modalities in X, and m runs
+    over them. ELBO(X) decodes X, and what is never an input.
 
     Args:
         inputs: modalities that are looked at.
         targets: decoded modalities, with weights lambda or with weight one.
-        beta: weight of the KLs to the prior, one for all or by the size |X| (one where a size is not named).
-        beta_mutual: weight of the KLs between posteriors, one for all or by the size |X| of the larger subset.
+        beta: weight of the KLs to the prior, one for all or by the size of X (one where a size is not named).
+        beta_mutual: weight of the KLs between posteriors, one for all or by the size of the larger subset.
         num_particles: latent draws for each sample and row.
         max_terms: number of rows, and of alignments, that each step draws; all of them when left out.
         seed: of the rows that are drawn.
