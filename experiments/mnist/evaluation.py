@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 from tqdm import tqdm
 
+from experiments.common.elbo import elbos
 from experiments.common.log_likelihoods import batch_seed, less, table
 from experiments.mnist.build import IMAGE, LABEL
 from experiments.mnist.config import Config
 from experiments.mnist.data import MnistData
-from experiments.mnist.elbo import elbos
 from experiments.mnist.labels import coherence, images_of_labels, label_accuracy
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.estimators import Estimate, log_likelihood
