@@ -12,6 +12,7 @@ from torch import Tensor
 
 from guides.poe import PoE
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.product import product_of_normals
 from pyro_mmvae.guide import masked_logits
 from pyro_mmvae.modality import Modality
 
@@ -56,13 +57,13 @@ class MoPoE(PoE):
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the mixture; the component of a subset that is not observed throughout has weight zero."""
         experts, observed = self.experts(self.features(batch)), self.observed(batch)
-        precision, members = experts.scale.pow(-2), self.members.to(experts.loc.dtype)
-        total = torch.einsum("sm,bmd->bsd", members, precision) + float(self.prior_expert)
-        loc = torch.einsum("sm,bmd->bsd", members, experts.loc * precision) / total
+        # Not as a matrix product, which autocast would compute in half precision: precisions are beyond its range.
+        precision = torch.where(self.members.unsqueeze(-1), experts.scale.pow(-2).unsqueeze(-3), 0.0)  # (B, S, M, D)
+        products = product_of_normals(experts.loc.unsqueeze(-3), precision, prior_precision=float(self.prior_expert))
         there = (observed.unsqueeze(-2) | ~self.members).all(dim=-1)  # (*lead, B, S)
         anything = observed.any(dim=-1)[..., None, None]
         shape = (*there.shape, self.latent_dim)
-        loc = torch.where(anything, loc, 0.0).expand(shape)
-        scale = torch.where(anything, total.rsqrt(), 1.0).expand(shape)
+        loc = torch.where(anything, products.mean, 0.0).expand(shape)
+        scale = torch.where(anything, products.stddev, 1.0).expand(shape)
         logits = masked_logits(torch.zeros_like(loc[..., 0]), there)
         return dist.MixtureSameFamily(dist.Categorical(logits=logits), dist.Normal(loc, scale).to_event(1))

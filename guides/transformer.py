@@ -18,7 +18,8 @@ class Transformer(ExpertGuide):
     """Gaussian read off a multi-head transformer encoder whose tokens are the observed experts (Gupta 2021, 6.2.2).
 
     A token is a projection of an expert's mean and scale plus a learned embedding of its modality; the output is the
-    mean over the observed tokens. Order does not matter, and there is no dropout.
+    mean over the observed tokens. Layers normalise their input, and the last one its output too; without that the
+    first steps of training are erratic. Order does not matter, and there is no dropout.
 
     Args:
         modalities: see `Guide`.
@@ -42,7 +43,7 @@ class Transformer(ExpertGuide):
         self.token = nn.Linear(2 * latent_dim, width)
         self.modality = nn.Parameter(torch.randn(len(self.inputs), width) * 0.02)
         layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.encoder = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
         self.moments = GaussianHead(width, latent_dim)
 
     def posterior(self, batch: Batch) -> TorchDistribution:

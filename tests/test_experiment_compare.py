@@ -66,6 +66,11 @@ class TestResults:
         assert frame["se"].isna().all()
         assert "| poe | mvae | 1 |" in markdown(frame)
 
+    def test_bars_in_names_do_not_break_the_table(self):
+        frame = compared(values(**{"poe/mvae": [1.0]}).assign(column="log p(x) from q(z|image)"), "mnist")
+        (head,) = {line for line in markdown(frame).splitlines() if "guide" in line}
+        assert head == "| guide | objective | log p(x) from q(z\\|image) |"
+
     def test_less_is_better_where_it_is_an_error(self):
         frame = values(**{"poe/mvae": [30.0], "set/smvae": [20.0]}).assign(column="EPE mm, joint")
         assert compared(frame, "rhd")["reference"].iloc[0] == "set/smvae"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
+import pyro
 import pytest
 import torch
 from support import LATENT, data, modalities, pair, with_pattern
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributions import Normal
 
 import guides
 from pyro_mmvae import Batch, IncompatibleError, Modality
+from pyro_mmvae.guide import Experts
 
 
 def batch_and_mask(guide):
@@ -49,6 +52,18 @@ class TestMoPoE:
         _, guide = pair("moe")
         with pytest.raises(IncompatibleError, match="no component for a whole subset"):
             guide.component(Batch.of(data()))
+
+    def test_precisions_beyond_half_precision(self, monkeypatch):
+        """Autocast keeps scales in float32 on accelerators, but would halve their products in a matrix product."""
+        _, guide = pair("mopoe")
+        sharp = Experts(torch.randn(6, 3, LATENT), torch.full((6, 3, LATENT), 1e-3))
+        monkeypatch.setattr(guide, "experts", lambda features: sharp)
+        batch = with_pattern(Batch.of(data()))
+        full = guide.posterior(batch).component_distribution
+        with torch.autocast("cpu", torch.float16):
+            half = guide.posterior(batch).component_distribution
+        torch.testing.assert_close(half.mean, full.mean)
+        torch.testing.assert_close(half.stddev, full.stddev)
 
     def test_too_many_inputs(self):
         parts = [Modality(f"m{i}", encoder=nn.Linear(2, 2)) for i in range(9)]
@@ -138,11 +153,38 @@ class TestTransformer:
 
 @pytest.mark.parametrize("name", ["attention", "mopoe", "set", "transformer"])
 def test_evaluation_mode_without_gradients_gives_the_same(name):
-    """PyTorch's fast paths of attention must not change the result."""
+    """PyTorch's fast paths of attention must not change the result, nor make NaN of samples that see nothing."""
     guide = guides.load(name)(modalities(), LATENT)
-    batch = with_pattern(Batch.of(data()))
+    rows = torch.arange(6)
+    batch = Batch.of(data(), {"a": rows % 2 == 0, "b": rows % 3 == 0, "c": rows < 3})
     training = guide.posterior(batch)
     with torch.no_grad():
         evaluation = guide.eval().posterior(batch)
     torch.testing.assert_close(training.mean, evaluation.mean, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(training.variance, evaluation.variance, rtol=1e-4, atol=1e-5)
+    assert not guide.observed(batch)[5].any()
+    torch.testing.assert_close(evaluation.mean[5], torch.zeros(LATENT), rtol=0, atol=0)
+    torch.testing.assert_close(evaluation.variance[5], torch.ones(LATENT))
+
+
+@pytest.mark.parametrize("name", ["attention", "mopoe", "set", "transformer"])
+def test_evaluation_mode_on_a_fake_gpu(name):
+    """Nor may the fast paths wait for the device."""
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"), pyro.validation_enabled(False):
+        guide = guides.load(name)(modalities(), LATENT).eval()
+        values = {n: torch.empty(v.shape) for n, v in data().items()}
+        batch = Batch.of(values, {"a": torch.ones(6, dtype=torch.bool)})
+        with torch.no_grad():
+            assert guide.posterior(batch).mean.device.type == "cuda"
+
+
+@pytest.mark.parametrize("name", ["attention", "mopoe", "set", "transformer"])
+def test_samples_that_see_nothing_leave_gradients_finite(name):
+    guide = guides.load(name)(modalities(), LATENT)
+    rows = torch.arange(6)
+    batch = Batch.of(data(), {n: rows < 3 for n in "abc"})
+    posterior = guide.posterior(batch)
+    (posterior.mean.sum() + posterior.variance.log().sum()).backward()
+    for key, parameter in guide.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key

@@ -113,7 +113,9 @@ def _wide(comparison: pd.DataFrame, value: str, error: str, sign: str) -> str:
     for variant, rows in comparison.groupby("variant", sort=False):
         found = {row["column"]: _cell(row[value], row[error], sign) for _, row in rows.iterrows()}
         lines.append([*str(variant).split("/"), *(found.get(column, "") for column in columns)])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    # A bar inside a cell would begin the next one.
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
 def _cell(value: float, error: float, sign: str) -> str:
