@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import pyro.distributions as dist
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from guides.poe import PoE
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.distributions.product import product_of_normals
 from pyro_mmvae.guide import masked_logits
 from pyro_mmvae.modality import Modality
 
@@ -41,9 +39,8 @@ class MoPoE(PoE):
                 f"{count} inputs would need {2**count - 1} components; use the guide `poe` with the objective `mopoe`, "
                 f"which draws some of the subsets in each step"
             )
-        subsets = [s for size in range(1, count + 1) for s in combinations(range(count), size)]
-        members = torch.tensor([[m in subset for m in range(count)] for subset in subsets])
-        self.register_buffer("members", members, persistent=False)
+        bits = torch.arange(1, 2**count).unsqueeze(-1) >> torch.arange(count)
+        self.register_buffer("members", bits % 2 == 1, persistent=False)
 
     @property
     def num_components(self) -> int:
@@ -57,13 +54,22 @@ class MoPoE(PoE):
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the mixture; the component of a subset that is not observed throughout has weight zero."""
         experts, observed = self.experts(self.features(batch)), self.observed(batch)
-        # Not as a matrix product, which autocast would compute in half precision: precisions are beyond its range.
-        precision = torch.where(self.members.unsqueeze(-1), experts.scale.pow(-2).unsqueeze(-3), 0.0)  # (B, S, M, D)
-        products = product_of_normals(experts.loc.unsqueeze(-3), precision, prior_precision=float(self.prior_expert))
+        precision = experts.scale.pow(-2)
+        total = _over_subsets(precision) + float(self.prior_expert)
+        loc = _over_subsets(experts.loc * precision) / total
         there = (observed.unsqueeze(-2) | ~self.members).all(dim=-1)  # (*lead, B, S)
         anything = observed.any(dim=-1)[..., None, None]
         shape = (*there.shape, self.latent_dim)
-        loc = torch.where(anything, products.mean, 0.0).expand(shape)
-        scale = torch.where(anything, products.stddev, 1.0).expand(shape)
+        loc = torch.where(anything, loc, 0.0).expand(shape)
+        scale = torch.where(anything, total.rsqrt(), 1.0).expand(shape)
         logits = masked_logits(torch.zeros_like(loc[..., 0]), there)
         return dist.MixtureSameFamily(dist.Categorical(logits=logits), dist.Normal(loc, scale).to_event(1))
+
+
+def _over_subsets(value: Tensor) -> Tensor:
+    """Sum over the members of every subset, in the order of `MoPoE.members`; `(B, M, D)` becomes `(B, S, D)`."""
+    # Not as a matrix product, which autocast would compute in half precision: precisions are beyond its range.
+    total = torch.zeros_like(value[:, :1])
+    for one in value.split(1, dim=1):
+        total = torch.cat([total, total + one], dim=1)
+    return total[:, 1:]  # the first subset is the empty one

@@ -141,6 +141,8 @@ class GaussianHead(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, shapes `(*lead, D)`, for features `(*lead, F)`."""
         loc, raw = self.linear(features).chunk(2, dim=-1)
+        if raw.dtype == torch.float16:
+            raw = raw.float()  # the precision of a sharp expert is beyond half precision
         return loc, softplus(raw) + self.min_scale
 
 

@@ -103,7 +103,7 @@ class TestContract:
 
     def test_svi_trains_both_sides(self, guide_name, objective_name):
         model, guide = pair(guide_name)
-        svi = SVI(model, guide, pyro.optim.Adam({"lr": 2e-2}), loss=build(objective_name, guide))
+        svi = SVI(model, guide, pyro.optim.Adam({"lr": 2e-3}), loss=build(objective_name, guide))
         start = {id(p): p.detach().clone() for p in [*model.parameters(), *guide.parameters()]}
         batch = Batch.of(data())
         with common_noise():
@@ -118,7 +118,7 @@ class TestContract:
     def test_torch_optimiser_trains_and_leaves_no_global_state(self, guide_name, objective_name):
         model, guide = pair(guide_name)
         loss = build(objective_name, guide)(model, guide)
-        optimiser = torch.optim.Adam(loss.parameters(), lr=2e-2)
+        optimiser = torch.optim.Adam(loss.parameters(), lr=2e-3)
         batch = Batch.of(data())
         with common_noise():
             before = loss.eval()(batch).item()

@@ -52,9 +52,10 @@ def build_objective(config: Config, guide: Guide, steps: int) -> Objective:
 
 
 def _beta(config: Config, steps: int) -> Weight:
-    if config.beta_start == config.beta_end:
+    start = config.beta_end if config.beta_start is None else config.beta_start
+    if start == config.beta_end:
         return config.beta_end
-    return Schedule(config.beta_start, config.beta_end, steps=max(round(config.beta_share * steps), 1))
+    return Schedule(start, config.beta_end, steps=max(round(config.beta_share * steps), 1))
 
 
 def build_pair(config: Config) -> tuple[MultimodalVAE, Guide]:

@@ -81,8 +81,9 @@ class Config:
     """Learning rate over the run."""
     clip: float = 0.0
     """Largest norm of the gradient; 0 does not clip."""
-    beta_start: float = 1.0
-    """Weight of the KL in the first step."""
+    beta_start: float | None = None
+    """Weight of the KL in the first step. None: 0, a warm-up without which latent dimensions are lost for good; with
+    --early-stop, that of the end."""
     beta_end: float = 1.0
     """Weight of the KL after the warm-up; the bound is one on the log-likelihood only for 1."""
     beta_share: float = 0.5
@@ -139,6 +140,8 @@ def resolved(config: Config) -> Config:
     preset = _DEMO if config.data is None and config.dataset in (None, "digits") else _LITERATURE
     given: dict[str, Any] = {name: value for name, value in preset.items() if getattr(config, name) is None}
     objective = config.objective or DEFAULT_OBJECTIVES.get(config.guide, "mixing")
+    if config.beta_start is None:
+        given["beta_start"] = 0.0 if config.early_stop is None else config.beta_end
     filled = replace(config, objective=objective, config=None, **given)
     known("pyro_mmvae.objectives", objective)
     _check(filled)

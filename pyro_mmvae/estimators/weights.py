@@ -10,8 +10,9 @@ from torch import Tensor
 
 MIN_DRAWS = 25
 """Below this number of draws a tail has fewer than five weights, and its shape cannot be told."""
-_POINTS = 64
-"""Data points whose tails are looked at together; bounds the memory."""
+_BLOCK = 8192
+"""Weights that are looked at together, of several data points; bounds the memory, of which `psislw` wants many times as
+much."""
 
 
 def tail_size(num_samples: int) -> int:
@@ -93,13 +94,14 @@ def _khat(tail: np.ndarray, num_samples: int) -> np.ndarray:
     import arviz  # takes seconds, which those who only train need not wait
 
     found = np.empty(len(tail))
-    for start in range(0, len(tail), _POINTS):
-        block = tail[start : start + _POINTS]
+    points = max(_BLOCK // num_samples, 1)
+    for start in range(0, len(tail), points):
+        block = tail[start : start + points]
         lowest = block.min(axis=1, keepdims=True)
         padding = np.repeat(lowest, num_samples - block.shape[1], axis=1)
         weights = np.concatenate([padding, block], axis=1)
         # psislw cannot subtract infinities; a draw of weight zero is below any cutoff.
         weights = np.where(np.isfinite(weights), weights, np.finfo(np.float64).min / 4)
         with np.errstate(all="ignore"):
-            found[start : start + _POINTS] = arviz.psislw(weights)[1]
+            found[start : start + points] = arviz.psislw(weights)[1]
     return found
