@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -193,11 +192,12 @@ class TestImportanceWeighted:
         if guide_name != "poe":
             kinds["average 4"] = mmvae(names, names, num_particles=4, form="iwae")
         found, exact = self.bounds(truth, guide_name, 500, **kinds)
-        order = ["elbo", "pooled 1", *(["average 4"] if guide_name != "poe" else []), "pooled 4", "pooled 32"]
+        ordered = [("elbo", "pooled 1"), ("pooled 1", "pooled 4"), ("pooled 4", "pooled 32")]
+        if guide_name != "poe":
+            ordered += [("elbo", "average 4"), ("average 4", "pooled 4")]
         error = {n: v.std(0) / math.sqrt(500) for n, v in found.items()}
-        for less, more in itertools.pairwise(order[1:]):
+        for less, more in ordered:
             assert (found[less].mean(0) < found[more].mean(0) + 4 * (error[less] + error[more])).all(), (less, more)
-        assert (found["elbo"].mean(0) < found["pooled 1"].mean(0) + 4 * (error["elbo"] + error["pooled 1"])).all()
         assert (found["pooled 32"].mean(0) < exact + 4 * error["pooled 32"]).all()
 
     def test_pooled_strata_are_unbiased_for_the_likelihood_itself(self, truth):

@@ -160,7 +160,7 @@ def test_from_the_command_line(tmp_path, capsys):
     arguments = [
         "--guides",
         "poe",
-        "moe",
+        "gpoe",
         "--objectives",
         "mvae",
         "mmvae",

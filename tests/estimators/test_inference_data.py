@@ -6,6 +6,7 @@ import arviz
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from support import LATENT, data, modalities, pair
 from torch import nn
 
@@ -67,6 +68,7 @@ def test_arviz_takes_it():
     assert len(arviz.summary(found, var_names=["z"], coords={"sample": [0]})) == LATENT
     assert np.isfinite(arviz.loo(found, var_name="a").elpd_loo)
     assert arviz.plot_posterior(found, var_names=["z"], coords={"sample": [0]}) is not None
+    pyplot.close("all")  # of ArviZ's figures; other tests look for figures that are left open
 
 
 def test_energies_have_no_density_and_no_draws():
