@@ -17,6 +17,7 @@ from experiments.compare.config import Config, checked
 from experiments.compare.execute import Outcome, execute
 from experiments.compare.plan import plan
 from experiments.compare.results import collect, compared, markdown
+from experiments.rhd import summary as rhd_summary
 
 TINY = [
     "--epochs",
@@ -185,6 +186,14 @@ def test_from_the_command_line(tmp_path, capsys):
     assert row["value"] == mean
     assert (tmp_path / "comparison.png").stat().st_size > 1000
     assert "| poe | mvae |" in (tmp_path / "comparison.md").read_text()
+
+
+def test_hands_are_compared_by_their_joint_error_first():
+    found = {name: {"epe_mm": {"mean": mm}, "auc_20_50": 0.5} for name, mm in (("rgb", 30.0), ("joint", 20.0))}
+    columns = rhd_summary.summary({"posteriors": found})
+    assert list(columns) == ["EPE mm, joint", "EPE mm, rgb", "AUC 20-50, joint", "AUC 20-50, rgb"]
+    assert columns["EPE mm, joint"] == 20
+    assert {name for name in columns if name in rhd_summary.LOWER_IS_BETTER} == {"EPE mm, joint", "EPE mm, rgb"}
 
 
 def test_help_answers_at_once():
