@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
@@ -53,21 +51,6 @@ def estimate(
 def batch_seed(seed: int, number: int) -> int:
     """Return the seed of a batch: batches that shared their draws would share their errors."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-def less(joint: Estimate, evidence: Estimate, of: tuple[str, ...]) -> Estimate:
-    """Return log p(of | on) of samples that lack nothing, from log p(of, on) and log p(on).
-
-    It is what `conditional_log_likelihood` returns, for those who have the two already.
-    """
-    return replace(
-        joint,
-        value=joint.value - evidence.value,
-        standard_error=(joint.standard_error.square() + evidence.standard_error.square()).sqrt(),
-        ess=torch.minimum(joint.ess, evidence.ess),
-        khat=torch.maximum(joint.khat, evidence.khat),
-        of=of,
-    )
 
 
 def table(rows: Iterable[tuple[str, str, Mapping[str, float]]]) -> str:

@@ -10,13 +10,13 @@ import torch
 from tqdm import tqdm
 
 from experiments.common.elbo import elbos
-from experiments.common.log_likelihoods import batch_seed, less, table
+from experiments.common.log_likelihoods import batch_seed, table
 from experiments.mnist.build import IMAGE, LABEL
 from experiments.mnist.config import Config
 from experiments.mnist.data import MnistData
 from experiments.mnist.labels import coherence, images_of_labels, label_accuracy
 from pyro_mmvae import Batch, Guide, MultimodalVAE
-from pyro_mmvae.estimators import Estimate, log_likelihood
+from pyro_mmvae.estimators import Estimate, difference, log_likelihoods
 
 DRAWS_PER_LABEL = 100
 CHUNK = 500
@@ -44,7 +44,7 @@ def evaluate(model: MultimodalVAE, guide: Guide, config: Config, data: MnistData
     batch = data.test_batch(config.test_samples)
     metrics: dict[str, Any] = {
         "elbo": _elbos(model, guide, batch, config),
-        "log_likelihood": log_likelihoods(model, guide, batch, config),
+        "log_likelihood": columns_of_table(model, guide, batch, config),
         "label_accuracy": label_accuracy(model, guide, batch) if IMAGE in guide.inputs else None,
     }
     made = images_of_labels(model, guide, DRAWS_PER_LABEL, config.seed) if LABEL in guide.inputs else None
@@ -66,7 +66,7 @@ def _elbos(model: MultimodalVAE, guide: Guide, batch: Batch, config: Config) -> 
     return found
 
 
-def log_likelihoods(
+def columns_of_table(
     model: MultimodalVAE, guide: Guide, batch: Batch, config: Config
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return the six columns of SMVAE's table, by what the proposal was given and by quantity, in nats per sample.
@@ -78,13 +78,13 @@ def log_likelihoods(
     device = next(model.parameters()).device
     for number, begin in enumerate(tqdm(range(0, batch.size, CHUNK), "log-likelihoods", unit="batch")):
         part, seed = batch[begin : begin + CHUNK].to(device), batch_seed(config.seed, number)
-        estimated = partial(log_likelihood, model, guide, part, num_samples=config.num_samples or 1)
-        evidence = estimated(of=[LABEL], given=[], seed=seed + 1)
+        estimated = partial(log_likelihoods, model, guide, part, num_samples=config.num_samples or 1)
+        (evidence,) = estimated(of=[[LABEL]], given=[], seed=seed + 1)
         for name, given in proposals(guide).items():
-            joint = estimated(of=[IMAGE, LABEL], given=given, seed=seed)
+            joint, image = estimated(of=[[IMAGE, LABEL], [IMAGE]], given=given, seed=seed)
             found[name]["joint"].append(joint)
-            found[name]["image"].append(estimated(of=[IMAGE], given=given, seed=seed))
-            found[name]["image_given_label"].append(less(joint, evidence, (IMAGE,)))
+            found[name]["image"].append(image)
+            found[name]["image_given_label"].append(difference(joint, evidence, part, [IMAGE]))
     return {name: {c: Estimate.cat(parts).summary() for c, parts in columns.items()} for name, columns in found.items()}
 
 

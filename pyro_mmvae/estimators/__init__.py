@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pyro_mmvae.estimators.annealing import Annealing, Sandwich, annealed_log_likelihood, bidirectional
 from pyro_mmvae.estimators.comparison import compare
-from pyro_mmvae.estimators.conditional import conditional_log_likelihood
+from pyro_mmvae.estimators.conditional import conditional_log_likelihood, difference
 from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
-from pyro_mmvae.estimators.importance import log_likelihood
+from pyro_mmvae.estimators.importance import log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.inference_data import to_inference_data
 from pyro_mmvae.estimators.proposal import Refinement
 
@@ -20,6 +20,8 @@ __all__ = [
     "bidirectional",
     "compare",
     "conditional_log_likelihood",
+    "difference",
     "log_likelihood",
+    "log_likelihoods",
     "to_inference_data",
 ]

@@ -66,10 +66,18 @@ def conditional_log_likelihood(
     below = log_likelihood(
         model, guide, batch, of=on, given=() if evidence == "prior" else visible, seed=seed + 1, **common
     )
-    return _difference(joint, below, batch, tuple(of))
+    return difference(joint, below, batch, of)
 
 
-def _difference(joint: Estimate, evidence: Estimate, batch: Batch, of: tuple[str, ...]) -> Estimate:
+def difference(joint: Estimate, evidence: Estimate, batch: Batch, of: Sequence[str]) -> Estimate:
+    """Return log p(x_of | x_on) from estimates of log p(x_of, x_on) and log p(x_on), for those who have both.
+
+    Args:
+        joint: log p(x_of, x_on).
+        evidence: log p(x_on). Where it is not available the result is the joint.
+        batch: the data points, whose observations say where there is something to predict.
+        of: what is predicted.
+    """
     known = evidence.available
     predicted = torch.stack([batch.observed[n] for n in of]).any(0)
     nothing = torch.full_like(joint.value, torch.nan)
@@ -84,7 +92,7 @@ def _difference(joint: Estimate, evidence: Estimate, batch: Batch, of: tuple[str
         ess=combined(torch.minimum(joint.ess, evidence.ess), joint.ess),
         khat=combined(torch.maximum(joint.khat, evidence.khat), joint.khat),
         available=predicted,
-        of=of,
+        of=tuple(of),
         given=joint.given,
         num_samples=joint.num_samples,
     )

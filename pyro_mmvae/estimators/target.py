@@ -37,17 +37,21 @@ class Target:
         """Number of draws for each point that decoders see at once."""
         return max(self.chunk_rows // max(self.blocks[0].size, 1), 1)
 
-    def log_likelihood(self, z: Tensor) -> Tensor:
-        """Return log p(x_S | z), shape `(C, N)`, for z of shape `(C, N, D)`."""
+    def scores(self, z: Tensor) -> dict[str, Tensor]:
+        """Return log p(x_m | z) for every m of S, each `(C, N)`, 0 where x_m is not observed; z is `(C, N, D)`."""
         parts = [self._block(z[:, place], block) for place, block in zip(self.places, self.blocks, strict=True)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return parts[0] if len(parts) == 1 else {n: torch.cat([part[n] for part in parts], dim=1) for n in self.of}
 
-    def _block(self, z: Tensor, block: Batch) -> Tensor:
-        total = z.new_zeros(z.shape[:-1])
+    def _block(self, z: Tensor, block: Batch) -> dict[str, Tensor]:
+        found = {}
         for name in self.of:
             score = self.model.decode(z, name).log_prob(block.data[name])
-            total = total + (score if self.complete[name] else torch.where(block.observed[name], score, 0.0))
-        return total
+            found[name] = score if self.complete[name] else torch.where(block.observed[name], score, 0.0)
+        return found
+
+    def log_likelihood(self, z: Tensor) -> Tensor:
+        """Return log p(x_S | z), shape `(C, N)`, for z of shape `(C, N, D)`."""
+        return torch.stack(list(self.scores(z).values())).sum(0)
 
     def log_joint(self, z: Tensor) -> Tensor:
         """Return log p(x_S, z), shape `(C, N)`."""

@@ -19,7 +19,7 @@ from torch import nn
 
 import guides
 from pyro_mmvae import Batch, IncompatibleError, Modality, MultimodalVAE, Objective
-from pyro_mmvae.estimators import Estimate, Refinement, log_likelihood
+from pyro_mmvae.estimators import Estimate, Refinement, log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.importance import weigh
 from pyro_mmvae.estimators.target import Target
 from pyro_mmvae.estimators.weights import RunningWeights, tail_size
@@ -287,8 +287,50 @@ class TestOnAnAccelerator:
                 target.places = [slice(0, 4), slice(4, 8)]
                 target.blocks = [batch.only("ay")[place] for place in target.places]
                 with pyro.validation_enabled(False):
-                    running = weigh(target, guide.posterior(batch), 70)
-                assert running.log_mean().device.type == "cuda"
+                    running = weigh(target, guide.posterior(batch), 70, ["ay", "a"])
+                assert [r.log_mean().device.type for r in running] == ["cuda", "cuda"]
+
+
+class TestSeveralAtOnce:
+    OF = (("a", "y"), ("a",), ("b", "c"))
+
+    def test_are_the_numbers_of_one_at_a_time(self):
+        model, guide = pair("mopoe")
+        batch = with_pattern(Batch.of(data()))
+        options = {"given": ["a", "b"], "num_samples": 60, "defensive": 0.2, "chunk_rows": 7}
+        together = log_likelihoods(model, guide, batch, of=self.OF, **options)
+        assert [e.of for e in together] == list(self.OF)
+        for of, found in zip(self.OF, together, strict=True):
+            alone = log_likelihood(model, guide, batch, of=of, **options)
+            for part in ("value", "standard_error", "ess", "khat", "available"):
+                torch.testing.assert_close(getattr(found, part), getattr(alone, part), equal_nan=True, msg=part)
+
+    def test_decode_every_draw_once(self, monkeypatch):
+        model, guide = pair("poe")
+        batch = Batch.of(data())
+        decoded = []
+        decode = MultimodalVAE.decode
+        monkeypatch.setattr(MultimodalVAE, "decode", lambda *a: (decoded.append((a[2], len(a[1]))), decode(*a))[1])
+        of = [("a", "y"), ("a",), ("y",)]
+        log_likelihoods(model, guide, batch, of=of, num_samples=30, chunk_rows=10 * batch.size)
+        draws = {name: sum(rows for n, rows in decoded if n == name and rows == 10) for name in ("a", "y")}
+        assert draws == {"a": 30, "y": 30}
+
+    def test_a_refined_proposal_is_fitted_to_all_of_them(self):
+        model, guide = pair("poe")
+        batch = Batch.of(data())
+        options = {"num_samples": 40, "refine": 3}
+        joint, part = log_likelihoods(model, guide, batch, of=[("a", "y"), ("a",)], **options)
+        torch.testing.assert_close(joint.value, log_likelihood(model, guide, batch, of=("a", "y"), **options).value)
+        assert (joint.value <= part.value).all()  # y is discrete and the draws are the same
+
+    def test_needs_something_to_estimate(self):
+        with pytest.raises(ValueError, match="at least one set of modalities, got none"):
+            log_likelihoods(*pair("poe"), Batch.of(data()), of=[])
+
+    def test_names_are_checked_in_all_of_them(self):
+        with pytest.raises(ValueError, match=r"does not decode \['smell'\]"):
+            log_likelihoods(*pair("poe"), Batch.of(data()), of=[("a",), ("smell",)])
 
 
 class TestErrors:
