@@ -44,24 +44,48 @@ def scores(estimate, exact):
     return (ratio - 1) / (ratio * estimate.standard_error)
 
 
+def agree_with_exact(estimate, exact):
+    """Assert that estimates with light-tailed weights are right within their errors; return the share of those."""
+    there = estimate.available & (estimate.khat < 0.5)
+    gap = (estimate.value - exact)[there].abs()
+    assert (gap < 6 * estimate.standard_error[there] + 1e-9).all(), (estimate.of, estimate.given)
+    return (there.sum() / estimate.available.sum()).item()
+
+
 class TestTruth:
-    @pytest.mark.parametrize("count", [2, 3, 6])
+    @pytest.mark.parametrize("count", [2, 3, 4, 5, 6])
     def test_every_of_and_given(self, count):
         truth = LinearGaussian({f"m{i}": 2 + i % 3 for i in range(count)}, latent_dim=2, seed=count)
         model, guide = exact_pair(truth, wider=0.3)
-        batch = with_pattern_of(truth, 12)
+        batch = with_pattern_of(truth, 4)
         subsets = every_subset(truth.names)
-        if count == 6:
-            subsets = subsets[::9]
-        for of, given in product(subsets[1:], subsets):
-            estimate = log_likelihood(model, guide, batch, of=of, given=given, num_samples=400)
-            exact = truth.log_prob(batch, of)
-            there = estimate.available & (estimate.khat < 0.5)
-            assert (estimate.available == torch.stack([batch.observed[n] for n in of]).any(0)).all()
-            gap = (estimate.value - exact)[there].abs()
-            assert (gap < 6 * estimate.standard_error[there] + 1e-9).all(), (of, given)
-            if set(given) <= set(of):  # the proposal is at least as wide as what it is for
-                assert there.sum() > 0.5 * estimate.available.sum(), (of, given)
+        agreed = []
+        for given in subsets[:: {5: 3, 6: 7}.get(count, 1)]:  # to spare time; `of` is every one
+            # A proposal that sees more than its target, or something else, is too narrow; the prior mends that.
+            wider = [of for of in subsets[1:] if set(given) <= set(of)]
+            for targets, defensive in ((wider, 0.0), (subsets[1:], 0.5)):
+                several = log_likelihoods(
+                    model, guide, batch, of=targets, given=given, num_samples=500, defensive=defensive
+                )
+                for of, estimate in zip(targets, several, strict=True):
+                    assert (estimate.available == torch.stack([batch.observed[n] for n in of]).any(0)).all()
+                    agreed.append(agree_with_exact(estimate, truth.log_prob(batch, of)))
+        assert np.mean(agreed) > 0.6, "too few estimates that can be judged"
+
+    @pytest.mark.parametrize("name", guides.available())
+    def test_every_of_and_given_of_every_guide(self, truth, name):
+        """Untrained posteriors are poor proposals; a share of the prior makes every pair estimable."""
+        torch.manual_seed(1)
+        guide = guides.load(name)(truth.modalities(), truth.latent_dim).double()
+        model, batch = truth.model(), with_pattern(truth.sample(4))
+        subsets = every_subset(truth.names)
+        agreed = []
+        for given in every_subset(guide.inputs):
+            several = log_likelihoods(
+                model, guide, batch, of=subsets[1:], given=given, num_samples=1000, defensive=0.5, seed=2
+            )
+            agreed += [agree_with_exact(e, truth.log_prob(batch, e.of)) for e in several]
+        assert np.mean(agreed) > 0.5, "too few estimates that can be judged"
 
     def test_errors_are_calibrated(self, truth):
         """Over many data points the z-scores are standard normal: error bars mean what they say."""
