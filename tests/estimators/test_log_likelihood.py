@@ -348,6 +348,16 @@ class TestSeveralAtOnce:
         torch.testing.assert_close(joint.value, log_likelihood(model, guide, batch, of=("a", "y"), **options).value)
         assert (joint.value <= part.value).all()  # y is discrete and the draws are the same
 
+    def test_under_half_precision_they_are_near(self):
+        model, guide = pair("poe")
+        batch = Batch.of(data())
+        exact = log_likelihood(model, guide, batch, num_samples=200)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = log_likelihood(model, guide, batch, num_samples=200)
+        assert rough.value.dtype == torch.float64
+        error = (rough.value - exact.value).abs()
+        assert 0 < error.max() < 0.2
+
     def test_needs_something_to_estimate(self):
         with pytest.raises(ValueError, match="at least one set of modalities, got none"):
             log_likelihoods(*pair("poe"), Batch.of(data()), of=[])
