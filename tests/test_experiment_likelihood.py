@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.common.log_likelihoods import batch_seed
 from experiments.common.opened import open_run
 from experiments.likelihood.cli import main
 from experiments.mnist.cli import main as train_digits
@@ -87,6 +88,28 @@ def test_conditionals_and_their_evidence(digits):
     assert joint - means["prior"] == pytest.approx(evidence, abs=0.1)
 
 
+def test_annealed_between_bounds(digits, capsys):
+    arguments = ["--of", "image", "--anneal", "20", "--chains", "3", "--test-samples", "5", "--device", "cpu"]
+    main([str(digits), *arguments, "--simulate", "4"])
+    content, text = saved(digits)
+    assert text.strip() in capsys.readouterr().out
+    assert "annealed, 20 temperatures, 3 chains" in text
+    opened = open_run(digits, 5)
+    (batch,) = opened.batches
+    annealing = estimators.Annealing(num_temperatures=20, num_chains=3)
+    direct = estimators.annealed_log_likelihood(
+        opened.model, batch, of=["image"], annealing=annealing, seed=batch_seed(0, 0)
+    )
+    assert content["log_likelihood"]["mean"] == pytest.approx(direct.mean)
+    assert content["log_likelihood"]["n"] == 5
+    assert content["options"]["given"] == []
+    simulated = content["simulated"]
+    assert simulated["n"] == 4
+    direct = estimators.bidirectional(opened.model, 4, of=["image"], annealing=annealing, seed=0)
+    assert (simulated["lower"], simulated["upper"]) == pytest.approx((direct.lower.mean, direct.upper.mean().item()))
+    assert f"between {simulated['lower']:.2f} and {simulated['upper']:.2f}" in text
+
+
 def test_poses_have_a_log_likelihood(hands):
     main([str(hands), "--of", "pose", "--num-samples", "30", "--device", "cpu", "--test-samples", "5"])
     content, _ = saved(hands)
@@ -114,6 +137,9 @@ def test_runs_that_do_not_say_their_experiment_are_known_by_their_options(hands)
         (["--of", "pose", "--on", "pose"], "cannot be conditioned on"),
         (["--of", "pose", "--num-samples", "0"], "--num-samples: expected at least 1"),
         (["--of", "pose", "--defensive", "1"], "--defensive: expected a share"),
+        (["--of", "pose", "--anneal", "-1"], "--anneal, --chains, --simulate: expected at least 0"),
+        (["--of", "pose", "--simulate", "3"], "simulated for --anneal, which is missing"),
+        (["--of", "pose", "--anneal", "9", "--given", "rgb"], "has no use for --given"),
         (["--of", "pose", "--refine", "-1"], "--refine: expected at least 0"),
         (["--of", "pose", "--test-samples", "0"], "expected at least one test sample"),
         (["--of", "pose", "--best", "True"], "no checkpoint"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -53,14 +54,19 @@ def batch_seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
+def posterior_given(names: Iterable[str]) -> str:
+    """Return a proposal in words."""
+    return f"q(z | {given})" if (given := ", ".join(names)) else "p(z)"
+
+
 def table(rows: Iterable[tuple[str, str, Mapping[str, float]]]) -> str:
     """Return summaries of estimates as aligned markdown.
 
     Args:
-        rows: the quantity, what the proposal was given, and `Estimate.summary()`.
+        rows: the quantity, the proposal in words, and `Estimate.summary()`.
     """
     head = ["nats per sample", "proposal", "mean ± se", "Monte-Carlo se", "ESS", "k-hat > 0.7", "n"]
-    lines = [head, *([_cell(what), _cell(f"q(z | {given})"), *_numbers(found)] for what, given, found in rows)]
+    lines = [head, *([_cell(what), _cell(proposal), *_numbers(found)] for what, proposal, found in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     text = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
     return "\n".join([text[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *text[1:]])
@@ -75,6 +81,6 @@ def _numbers(found: Mapping[str, float]) -> list[str]:
         f"{found['mean']:.2f} ± {found['se']:.2f}",
         f"{found['mc_se']:.3f}",
         f"{found['ess']:.0f}",
-        f"{100 * found['khat_over_0.7']:.1f} %",
+        "-" if math.isnan(found["khat_over_0.7"]) else f"{100 * found['khat_over_0.7']:.1f} %",
         f"{found['n']:.0f}",
     ]

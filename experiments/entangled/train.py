@@ -12,7 +12,7 @@ from experiments.common.announcement import announcement
 from experiments.common.claim import FREE, claimed
 from experiments.common.elbo import elbos
 from experiments.common.files import write_json
-from experiments.common.log_likelihoods import estimate, table
+from experiments.common.log_likelihoods import estimate, posterior_given, table
 from experiments.common.runs import METRICS, lock, versions
 from experiments.common.timed import history_of
 from experiments.common.trainer import build_trainer, fit
@@ -114,7 +114,7 @@ def report(metrics: Mapping[str, Any]) -> str:
     """Return the results as text for the terminal."""
     quantities = {"joint": "log p(a, b)", "a": "log p(a)", "b": "log p(b)"}
     rows = [
-        (f"{name}: {quantities[q]}", "a, b", found)
+        (f"{name}: {quantities[q]}", posterior_given(("a", "b")), found)
         for name, numbers in metrics.items()
         for q, found in numbers["log_likelihood"].items()
     ]

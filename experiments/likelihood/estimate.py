@@ -7,10 +7,13 @@ from typing import Any
 
 from experiments.common import configuration
 from experiments.common.files import write_json, write_text
-from experiments.common.log_likelihoods import estimate, table
-from experiments.common.opened import device_of, open_run
+from experiments.common.log_likelihoods import estimate, posterior_given, table
+from experiments.common.opened import OpenedRun, device_of, open_run
 from experiments.common.runs import versions
+from experiments.likelihood.annealed import annealed, simulated_bounds
 from experiments.likelihood.options import Options
+from pyro_mmvae import MultimodalVAE
+from pyro_mmvae.estimators import Estimate
 
 
 def estimate_run(options: Options) -> dict[str, Any]:
@@ -27,20 +30,11 @@ def estimate_run(options: Options) -> dict[str, Any]:
         ValueError: a modality is unknown, or its likelihood is an energy and no density.
     """
     opened = open_run(options.run, options.test_samples, options.best)
-    options = replace(options, given=options.given or opened.guide.inputs)
+    if not options.anneal:
+        options = replace(options, given=options.given or opened.guide.inputs)
     device = device_of(options.device)
-    found = estimate(
-        opened.model.to(device),
-        opened.guide.to(device),
-        opened.batches,
-        of=options.of,
-        given=options.given,
-        on=options.on,
-        evidence=options.evidence,
-        num_samples=options.num_samples,
-        seed=options.seed,
-        **_proposal(options),
-    )
+    model = opened.model.to(device)
+    found = annealed(opened, model, options) if options.anneal else _from_the_guide(opened, model, options)
     content = {
         "quantity": quantity(options),
         "log_likelihood": found.summary(),
@@ -48,13 +42,42 @@ def estimate_run(options: Options) -> dict[str, Any]:
         "options": configuration.plain(options),
         "versions": versions(),
     }
-    text = table([(quantity(options), ", ".join(options.given), found.summary())])
+    text = table([(quantity(options), proposal(options), found.summary())])
+    if options.simulate:
+        bounds = simulated_bounds(model, options)
+        content["simulated"] = bounds._asdict()
+        text += (
+            f"\n\n{bounds.n} data points simulated from the model: {quantity(options)} is "
+            f"between {bounds.lower:.2f} and {bounds.upper:.2f}"
+        )
     folder = options.out or options.run / "likelihood"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(content, folder / f"{file_name(options)}.json")
     write_text(f"{text}\n", folder / f"{file_name(options)}.md")
     print(f"\n{text}\n\nsaved: {folder / file_name(options)}.json and .md")
     return content
+
+
+def _from_the_guide(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estimate:
+    return estimate(
+        model,
+        opened.guide.to(model.loc.device),
+        opened.batches,
+        of=options.of,
+        given=options.given,
+        on=options.on,
+        evidence=options.evidence,
+        num_samples=options.num_samples,
+        seed=options.seed,
+        **_improvements(options),
+    )
+
+
+def proposal(options: Options) -> str:
+    """Return where the draws come from, in words."""
+    if options.anneal:
+        return f"annealed, {options.anneal} temperatures, {options.chains} chains"
+    return posterior_given(options.given)
 
 
 def quantity(options: Options) -> str:
@@ -68,11 +91,15 @@ def file_name(options: Options) -> str:
     parts = ["+".join(options.of)]
     if options.on:
         parts += ["on", "+".join(options.on), options.evidence]
-    parts += ["given", "+".join(options.given), f"k{options.num_samples}", f"s{options.seed}"]
-    parts += [f"{name}{value:g}" for name, value in _proposal(options).items()]
+    if options.anneal:
+        parts += [f"annealed{options.anneal}", f"c{options.chains}", f"s{options.seed}"]
+        parts += [f"simulated{options.simulate}"] if options.simulate else []
+    else:
+        parts += ["given", "+".join(options.given), f"k{options.num_samples}", f"s{options.seed}"]
+        parts += [f"{name}{value:g}" for name, value in _improvements(options).items()]
     return "-".join(parts + ([f"n{options.test_samples}"] if options.test_samples else []))
 
 
-def _proposal(options: Options) -> dict[str, Any]:
+def _improvements(options: Options) -> dict[str, Any]:
     chosen = {"defensive": options.defensive, "refine": options.refine}
     return {name: value for name, value in chosen.items() if value}

@@ -29,6 +29,14 @@ class Options:
     """Share of the proposal that is the prior; it bounds the weights where the posterior is too narrow."""
     refine: int = 0
     """Steps in which each test sample's proposal is improved before it is used."""
+    anneal: int = 0
+    """Temperatures of annealed importance sampling, in place of a guide's posterior: slow, for few --test-samples, and
+    tight where k-hat is high. 0: none."""
+    chains: int = 8
+    """Chains for each test sample, with --anneal."""
+    simulate: int = 0
+    """With --anneal: data points to simulate from the model as well, whose log-likelihood annealing bounds from below
+    and above; the gap says how far the annealed numbers can be trusted."""
     test_samples: int | None = None
     """Test samples, always the same ones. None: all."""
     seed: int = 0
@@ -53,8 +61,22 @@ def checked(options: Options) -> Options:
         raise ValueError(f"--defensive: expected a share from 0 to below 1, got {options.defensive}")
     if options.refine < 0:
         raise ValueError(f"--refine: expected at least 0 steps, got {options.refine}")
+    _check_annealing(options)
     if not options.of:
         raise ValueError("--of: expected at least one modality")
     if both := set(options.of) & set(options.on):
         raise ValueError(f"--on: {sorted(both)} cannot be conditioned on and be asked for in --of at once")
     return options
+
+
+def _check_annealing(options: Options) -> None:
+    if options.anneal < 0 or options.chains < 1 or options.simulate < 0:
+        raise ValueError(
+            f"--anneal, --chains, --simulate: expected at least 0, 1 and 0, got {options.anneal}, {options.chains} and "
+            f"{options.simulate}"
+        )
+    if options.simulate and not options.anneal:
+        raise ValueError("--simulate: data are simulated for --anneal, which is missing")
+    used = [f"--{name}" for name in ("given", "on", "defensive", "refine") if getattr(options, name)]
+    if options.anneal and used:
+        raise ValueError(f"--anneal: it starts from the prior and has no use for {', '.join(used)}; leave them out")

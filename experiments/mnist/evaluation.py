@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from experiments.common.elbo import elbos
-from experiments.common.log_likelihoods import batch_seed, table
+from experiments.common.log_likelihoods import batch_seed, posterior_given, table
 from experiments.mnist.build import IMAGE, LABEL
 from experiments.mnist.config import Config
 from experiments.mnist.data import MnistData
@@ -91,14 +91,14 @@ def columns_of_table(
 def report(metrics: Mapping[str, Any]) -> str:
     """Return the results as text for the terminal."""
     rows = [
-        (TITLES[column], given.replace("+", ", "), found)
+        (TITLES[column], posterior_given(given.split("+")), found)
         for given, columns in metrics["log_likelihood"].items()
         for column, found in columns.items()
     ]
     lines = [table(rows), ""]
     for given, columns in metrics["elbo"].items():
         bounds = ", ".join(f"{v['mean']:.2f} ± {v['se']:.2f} of {TITLES[c]}" for c, v in columns.items())
-        lines.append(f"ELBO from q(z | {given.replace('+', ', ')}): {bounds}")
+        lines.append(f"ELBO from {posterior_given(given.split('+'))}: {bounds}")
     if metrics["label_accuracy"] is not None:
         lines.append(f"label accuracy from the image: {100 * metrics['label_accuracy']:.2f} %")
     if metrics["coherence"] is not None:

@@ -11,7 +11,7 @@ from experiments.common import configuration
 from experiments.common.announcement import announcement
 from experiments.common.claim import FREE, claimed
 from experiments.common.files import write_json
-from experiments.common.log_likelihoods import estimate, table
+from experiments.common.log_likelihoods import estimate, posterior_given, table
 from experiments.common.runs import METRICS, lock, versions
 from experiments.common.timed import history_of
 from experiments.common.trainer import build_trainer, fit
@@ -90,7 +90,7 @@ def _metrics(judged: Mapping[str, Mapping[str, Estimate]]) -> dict[str, Any]:
 def report(metrics: Mapping[str, Any], truth: Mapping[str, float]) -> str:
     """Return a table of log-likelihoods for the terminal, with the exact ones of the data below."""
     rows = [
-        (f"{objective}: log p({', '.join(QUANTITIES[name])})", given.replace("+", ", "), found)
+        (f"{objective}: log p({', '.join(QUANTITIES[name])})", posterior_given(given.split("+")), found)
         for objective, numbers in metrics.items()
         for given, estimates in numbers["log_likelihood"].items()
         for name, found in estimates.items()
