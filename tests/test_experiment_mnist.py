@@ -239,6 +239,29 @@ def test_a_run_leaves_everything_behind(run):
     assert experiment_of(run) == "mnist"
 
 
+def test_a_finished_run_is_evaluated_again_with_refined_proposals(run, tmp_path, capsys):
+    again = tmp_path / "run"
+    shutil.copytree(run, again)
+    main(["--config", str(again / "config.yaml"), "--out", str(again), "--resume", "--refine", "3", "--no-figures"])
+    assert "q(z \\| image, label), refined 3 steps" in capsys.readouterr().out
+    opened = open_run(again)
+    (batch,) = opened.batches
+    columns = metrics_of(again)["log_likelihood"]["image"]
+    direct = estimators.log_likelihoods(
+        opened.model,
+        opened.guide,
+        batch,
+        of=[["image", "label"], ["image"]],
+        given=["image"],
+        num_samples=30,
+        seed=batch_seed(0, 0),
+        refine=3,
+    )
+    assert columns["joint"] == pytest.approx(direct[0].summary())
+    assert columns["image"] == pytest.approx(direct[1].summary())
+    assert columns["joint"]["mean"] != metrics_of(run)["log_likelihood"]["image"]["joint"]["mean"]
+
+
 def test_the_numbers_are_those_of_the_estimators(run):
     opened = open_run(run)
     (batch,) = opened.batches

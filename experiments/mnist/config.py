@@ -98,6 +98,9 @@ class Config:
     """Stop when the loss on held-out samples has not fallen for this many epochs. None: never."""
     num_samples: int | None = None
     """Importance samples for each log-likelihood. Preset: 1000; demo 200."""
+    refine: int = 0
+    """Steps in which each test sample's posterior is improved before log-likelihoods are drawn from it; 0 judges the
+    guide's own posterior, 50 gives tighter numbers."""
     test_samples: int | None = None
     """Test samples to evaluate on, always the same ones. None: all."""
     seed: int = 0
@@ -167,6 +170,7 @@ def _check(config: Config) -> None:
     _require(config, "beta_share", 0 < config.beta_share <= 1, "a share above 0, up to 1")
     share = config.samples is None or 0 < config.samples <= 1 or (config.samples > 1 and config.samples % 1 == 0)
     _require(config, "samples", share, "a share in (0, 1] or a whole number")
+    _require(config, "refine", config.refine >= 0, "at least 0 steps")
     _require(config, "test_samples", config.test_samples is None or config.test_samples >= 1, "at least 1")
     _require(config, "early_stop", config.early_stop is None or config.early_stop >= 1, "at least 1 epoch")
     _check_together(config)

@@ -81,17 +81,17 @@ def columns_of_table(
         estimated = partial(log_likelihoods, model, guide, part, num_samples=config.num_samples or 1)
         (evidence,) = estimated(of=[[LABEL]], given=[], seed=seed + 1)
         for name, given in proposals(guide).items():
-            joint, image = estimated(of=[[IMAGE, LABEL], [IMAGE]], given=given, seed=seed)
+            joint, image = estimated(of=[[IMAGE, LABEL], [IMAGE]], given=given, seed=seed, refine=config.refine)
             found[name]["joint"].append(joint)
             found[name]["image"].append(image)
             found[name]["image_given_label"].append(difference(joint, evidence, part, [IMAGE]))
     return {name: {c: Estimate.cat(parts).summary() for c, parts in columns.items()} for name, columns in found.items()}
 
 
-def report(metrics: Mapping[str, Any]) -> str:
-    """Return the results as text for the terminal."""
+def report(metrics: Mapping[str, Any], refine: int = 0) -> str:
+    """Return the results as text for the terminal; `refine` is said with the proposals."""
     rows = [
-        (TITLES[column], posterior_given(given.split("+")), found)
+        (TITLES[column], posterior_given(given.split("+")) + (f", refined {refine} steps" if refine else ""), found)
         for given, columns in metrics["log_likelihood"].items()
         for column, found in columns.items()
     ]

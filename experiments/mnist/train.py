@@ -40,7 +40,7 @@ def train(config: Config) -> Path:
     model, guide = build_pair(config)  # what does not fit is told before anything is read or written
     trainer = build_trainer(config, watched="val/loss", refresh=50)
     data = MnistData(config)
-    with claimed(config, FREE | {"num_samples", "test_samples", "download"}):
+    with claimed(config, FREE | {"num_samples", "test_samples", "refine", "download"}):
         loss = build_objective(config, guide, data.steps)(model, guide)
         module = Training(loss, learning_rate=config.learning_rate, schedule=config.lr_schedule, seed=config.seed)
         if trainer.is_global_zero:
@@ -65,7 +65,7 @@ def finish(config: Config, loss: Loss, data: MnistData, history: Timed) -> None:
     write_json({**evaluation.metrics, **more}, run / METRICS)
     if config.figures:
         draw_figures(config, loss, evaluation.made, data, history, run / "figures")
-    print(f"\npixels: {describe_pixels(config)}\n{report(evaluation.metrics)}\n")
+    print(f"\npixels: {describe_pixels(config)}\n{report(evaluation.metrics, config.refine)}\n")
     print(f"metrics: {run / METRICS}" + (f", figures: {run / 'figures'}" if config.figures else ""))
 
 
