@@ -475,7 +475,7 @@ def test_the_experiment_of_a_run(tmp_path):
 
 @pytest.mark.parametrize(("experiment", "options"), [("mnist", Config), ("likelihood", LikelihoodOptions)])
 def test_options_on_command_lines_exist(experiment, options):
-    page = (Path(__file__).parent.parent / "docs" / "mnist.md").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "mnist.md").read_text().replace("\\\n", " ")
     fields = {f"--{name.replace('_', '-')}" for name in options.__dataclass_fields__}
     lines = re.findall(rf"^python -m experiments\.{experiment} (.*)$", page, re.M)
     used = {word for line in lines for word in shlex.split(line, comments=True) if word.startswith("--")}
