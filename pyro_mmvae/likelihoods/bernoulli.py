@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-import pyro.distributions as dist
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.distributions.independent_bernoulli import IndependentBernoulli
 from pyro_mmvae.likelihoods.base import Likelihood
 
 
@@ -23,7 +23,7 @@ class Bernoulli(Likelihood):
 
     def forward(self, params: Tensor) -> TorchDistribution:
         """Return the distribution of x_m, batch shape `lead`, from logits `(*lead, *event_shape)`."""
-        return dist.Bernoulli(logits=params).to_event(len(self.event_shape))
+        return IndependentBernoulli(params, len(self.event_shape))
 
     def predict(self, params: Tensor) -> Tensor:
         """Return the probabilities of 1, shape `(*lead, *event_shape)`."""

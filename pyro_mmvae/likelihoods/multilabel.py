@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-import pyro.distributions as dist
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.distributions.independent_bernoulli import IndependentBernoulli
 from pyro_mmvae.likelihoods.base import Likelihood
 
 
@@ -23,7 +23,7 @@ class Multilabel(Likelihood):
 
     def forward(self, params: Tensor) -> TorchDistribution:
         """Return the distribution of x_m, batch shape `lead`, from logits `(*lead, C)`."""
-        return dist.Bernoulli(logits=params).to_event(1)
+        return IndependentBernoulli(params, 1)
 
     def predict(self, params: Tensor) -> Tensor:
         """Return the probability of each label, shape `(*lead, C)`."""
