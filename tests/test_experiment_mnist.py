@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 import re
 import shlex
@@ -11,11 +12,15 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 import guides
 from experiments.common.configuration import read, write
@@ -34,7 +39,7 @@ from pyro_mmvae import estimators
 from pyro_mmvae.data.batches import Rows, RowSampler, batch_loader
 from pyro_mmvae.data.binarise import binarise
 from pyro_mmvae.data.idx import read_idx
-from pyro_mmvae.data.labelled_images import read_labelled_images, small_digits
+from pyro_mmvae.data.labelled_images import download_labelled_images, read_labelled_images, small_digits
 
 SMALL = ["--widths", "16", "--label-widths", "16", "--latent-dim", "3", "--batch-size", "16", "--num-samples", "30"]
 SMALL += ["--device", "cpu", "--epochs", "2"]
@@ -94,6 +99,45 @@ def test_published_files_are_found_wherever_tools_put_them(folder, tmp_path):
     torch.testing.assert_close(found.labels, expected.labels)
     with pytest.raises(FileNotFoundError, match="give the folder of the files"):
         read_labelled_images(tmp_path, "mnist", train=True)
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A server on this machine from which torchvision downloads, with the folder of its files."""
+    files = tmp_path / "server"
+    files.mkdir()
+    for prefix, count in (("train", 30), ("t10k", 20)):
+        labels = np.arange(count) % 10
+        images = np.broadcast_to(labels[:, None, None], (count, 28, 28))
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            (files / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(idx(array)))
+    resources = [(path.name, hashlib.md5(path.read_bytes()).hexdigest()) for path in sorted(files.iterdir())]
+    handler = partial(SimpleHTTPRequestHandler, directory=files)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [f"http://127.0.0.1:{serving.server_port}/"])
+        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+        yield files
+        serving.shutdown()
+
+
+def test_download_by_torchvision(server, tmp_path):
+    download_labelled_images(tmp_path / "data", "mnist")
+    shutil.rmtree(server)
+    download_labelled_images(tmp_path / "data", "mnist")  # nothing is missing, so no server is asked
+    found = read_labelled_images(tmp_path / "data", "mnist", train=False)
+    torch.testing.assert_close(found.labels, torch.arange(20) % 10)
+    torch.testing.assert_close(found.images[:, 0, 0].long(), found.labels)
+
+
+def test_download_that_fails_says_what_to_do(server, tmp_path, capsys):
+    (server / "t10k-labels-idx1-ubyte.gz").write_bytes(b"something else")
+    with pytest.raises(OSError, match="Copy the four published files there"):
+        download_labelled_images(tmp_path / "data", "mnist")
+    shutil.rmtree(server)
+    with pytest.raises(SystemExit):
+        main(["--guide", "poe", "--data", str(tmp_path / "new"), "--download", "--out", str(tmp_path / "run"), *SMALL])
+    assert "could not download MNIST" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -410,6 +454,9 @@ def test_another_run_cannot_pass_for_a_resumed_one(run, capsys):
 def test_help_does_not_wait_for_pytorch():
     code = """
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from experiments.{name}.cli import main
 try:

@@ -77,12 +77,22 @@ def _find(places: list[Path], name: str) -> Path:
 
 
 def download_labelled_images(folder: Path, name: str) -> None:
-    """Download MNIST or FashionMNIST by torchvision; what is there already is kept."""
+    """Download MNIST or FashionMNIST by torchvision; what it has put there already is kept.
+
+    Raises:
+        OSError: no server answers, or what came is not the published files.
+    """
     import torchvision  # late: it is needed for this alone
 
     source = getattr(torchvision.datasets, FOLDERS[name])
     for train in (True, False):
-        source(folder, train=train, download=True)
+        try:
+            source(folder, train=train, download=True)
+        except RuntimeError as error:  # by which torchvision reports everything that may go wrong
+            raise OSError(
+                f"could not download {FOLDERS[name]} to {folder}: {error}\nCopy the four published files there "
+                f"and leave the download out"
+            ) from error
 
 
 def small_digits() -> LabelledImages:
