@@ -1,6 +1,7 @@
 """Training step and joint log-likelihood against MultiVae 1.0.3 (PyPI): same networks, same data, same weights.
 
-    pip install --no-deps multivae==1.0.3 pythae==0.1.2      in an environment that holds this library
+    pip install nltk cloudpickle pydantic imageio torchmetrics      in an environment that holds this library
+    pip install --no-deps multivae==1.0.3 pythae==0.1.2             (their other requirements would change its packages)
     OMP_NUM_THREADS=2 python benchmarks/against_multivae.py [--what step likelihood memory] [--repeats 7]
 
 Data are scikit-learn's digits, enlarged to 28 x 28 and cut at one half, and their labels. Image encoder
