@@ -60,7 +60,7 @@ class MultimodalVAE(nn.Module):
 
     def normalised(self, names: Iterable[str]) -> bool:
         """Whether the likelihoods of all these modalities are densities rather than energies."""
-        return all(self._likelihood(name).normalised for name in names)
+        return all(self.likelihood(name).normalised for name in names)
 
     def forward(self, batch: Batch) -> Tensor:
         """Run the generative program on the modalities that the batch holds.
@@ -92,16 +92,16 @@ class MultimodalVAE(nn.Module):
         Raises:
             ValueError: the decoder's output does not have the shape that the likelihood needs.
         """
-        distribution: TorchDistribution = self._likelihood(name)(self._params(z, name))
+        distribution: TorchDistribution = self.likelihood(name)(self._params(z, name))
         return distribution
 
     def predict(self, z: Tensor, name: str) -> Tensor:
         """Return the point estimate of a modality (see `Likelihood.predict`), shape `(*lead, *event)`."""
-        return self._likelihood(name).predict(self._params(z, name))
+        return self.likelihood(name).predict(self._params(z, name))
 
     def _params(self, z: Tensor, name: str) -> Tensor:
         params = over_leading(self.decoders[name], z)
-        expected = self._likelihood(name).param_shape
+        expected = self.likelihood(name).param_shape
         if params.shape[z.dim() - 1 :] != expected:
             raise ValueError(
                 f"decoder of {name!r}: expected an output of shape (N, {', '.join(map(str, expected))}), as its "
@@ -111,7 +111,8 @@ class MultimodalVAE(nn.Module):
         # Log densities summed over an image are beyond half precision.
         return params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
 
-    def _likelihood(self, name: str) -> Likelihood:
+    def likelihood(self, name: str) -> Likelihood:
+        """Return the likelihood of a modality."""
         likelihood = self.likelihoods[name]
         if not isinstance(likelihood, Likelihood):
             raise TypeError(f"expected a Likelihood for {name!r}, got {type(likelihood).__name__}")

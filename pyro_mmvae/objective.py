@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.bound import Bound
+from pyro_mmvae.checks import check_shapes, check_values
 from pyro_mmvae.distributions.detached import detached
 from pyro_mmvae.distributions.mixture import StratifiedMixture
 from pyro_mmvae.distributions.rows import take_rows
@@ -157,6 +158,9 @@ class Objective(ELBO):
             )
         table = self.table.drawn(Random(f"{self.seed} {self.step}"), at_least=0 if training else EVALUATED_TERMS)
         validate = self.validate if self.validate is not None else not self._validated
+        check_shapes(model, batch, self.table.targets)
+        if validate:
+            check_values(model, batch, self.table.targets)
         with pyro.validation_enabled(validate):
             bound = self._evaluate(table, model, guide, batch)
         self._validated = True

@@ -105,6 +105,24 @@ class TestPlan:
             plan(Config(guides=("poe",), objectives=("mvae",), out=tmp_path), ["--epocs", "1"])
         assert "epocs" in "".join(capsys.readouterr())
 
+    @pytest.mark.parametrize("word", ["--guide", "--objective=smvae", "--seed", "--resume", "--no-resume", "--config"])
+    def test_options_that_belong_to_the_comparison(self, tmp_path, word):
+        with pytest.raises(ValueError, match="is set by the comparison for each run"):
+            plan(Config(guides=("poe",), objectives=("mvae",), out=tmp_path), [*TINY, word, "x"])
+
+    def test_a_reference_that_is_none_of_them_is_refused_before_any_run(self, tmp_path):
+        with pytest.raises(ValueError, match="--reference nope: expected one of poe/mvae"):
+            plan(Config(guides=("poe",), objectives=("mvae",), out=tmp_path, reference="nope"), TINY)
+
+    def test_a_run_with_a_damaged_file_of_results_is_not_finished(self, tmp_path):
+        (run,), _ = plan(Config(guides=("poe",), objectives=("mvae",), seeds=1, out=tmp_path), TINY)
+        assert not run.finished
+        run.folder.mkdir(parents=True)
+        (run.folder / METRICS).write_text('{"a": 1')
+        assert not run.finished
+        (run.folder / METRICS).write_text('{"a": 1}')
+        assert run.finished
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.common.log_likelihoods import batch_seed
 from experiments.common.opened import open_run
 from experiments.likelihood.cli import main
 from experiments.mnist.cli import main as train_digits
@@ -98,7 +97,7 @@ def test_annealed_between_bounds(digits, capsys):
     (batch,) = opened.batches
     annealing = estimators.Annealing(num_temperatures=20, num_chains=3)
     direct = estimators.annealed_log_likelihood(
-        opened.model, batch, of=["image"], annealing=annealing, seed=batch_seed(0, 0)
+        opened.model, batch, of=["image"], annealing=annealing, seed=estimators.batch_seed(0, 0)
     )
     assert content["log_likelihood"]["mean"] == pytest.approx(direct.mean)
     assert content["log_likelihood"]["n"] == 5
@@ -157,3 +156,17 @@ def test_a_folder_without_a_run(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main([str(tmp_path), "--of", "image"])
     assert f"no run in {tmp_path}" in capsys.readouterr().err
+
+
+def test_evidence_is_importance_sampled_unless_it_is_of_labels(digits):
+    """Draws from the prior never hit an image: log p(label | image) came out above zero."""
+    common = ["--num-samples", "100", "--device", "cpu", "--test-samples", "20"]
+    main([str(digits), "--of", "label", "--on", "image", *common])
+    content, text = saved(digits)
+    assert content["options"]["evidence"] == "importance"
+    assert content["log_likelihood"]["mean"] < 0
+    assert "log p(image) from its posterior" in text
+    main([str(digits), "--of", "image", "--on", "label", *common])
+    content, text = saved(digits)
+    assert content["options"]["evidence"] == "prior"
+    assert "log p(label) from p(z)" in text

@@ -25,7 +25,6 @@ import torchvision
 import guides
 from experiments.common.configuration import read, write
 from experiments.common.latents import on_a_plane
-from experiments.common.log_likelihoods import batch_seed
 from experiments.common.opened import experiment_of, open_run
 from experiments.common.runs import load_checkpoint
 from experiments.common.timed import Timed
@@ -298,7 +297,7 @@ def test_a_finished_run_is_evaluated_again_with_refined_proposals(run, tmp_path,
         of=[["image", "label"], ["image"]],
         given=["image"],
         num_samples=30,
-        seed=batch_seed(0, 0),
+        seed=estimators.batch_seed(0, 0),
         refine=3,
     )
     assert columns["joint"] == pytest.approx(direct[0].summary())
@@ -310,7 +309,7 @@ def test_the_numbers_are_those_of_the_estimators(run):
     opened = open_run(run)
     (batch,) = opened.batches
     found = metrics_of(run)["log_likelihood"]
-    common = {"num_samples": 30, "seed": batch_seed(0, 0)}
+    common = {"num_samples": 30, "seed": estimators.batch_seed(0, 0)}
     for given, columns in found.items():
         parts = opened.model, opened.guide, batch
         common["given"] = given.split("+")

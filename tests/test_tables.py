@@ -270,7 +270,10 @@ class TestDraws:
         model, guide = pair("poe")
         rows = []
         model.decoders["a"].register_forward_hook(lambda module, inputs, output: rows.append(len(inputs[0])))
-        mvae(["a", "b"], ["a", "b"]).evaluate(model, guide, Batch.of(data()))
+        objective = mvae(["a", "b"], ["a", "b"])
+        objective.evaluate(model, guide, Batch.of(data()))  # checks values besides
+        rows.clear()
+        objective.evaluate(model, guide, Batch.of(data()))
         assert rows == [12]  # two of the three rows, six samples
 
     def test_printing(self):

@@ -10,7 +10,7 @@ ERRORS = (ValueError, OSError, ImportError, ArithmeticError)
 
 
 def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str] | None) -> None:
-    """Run a command line; errors that a user can mend end in one line and exit code 2.
+    """Run a command line; errors that a user can mend end in one line and exit code 2, Ctrl-C in one and 130.
 
     Args:
         prog: how the command is called, e.g. `python -m experiments.mnist`.
@@ -19,6 +19,9 @@ def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str
     """
     try:
         work(list(sys.argv[1:] if argv is None else argv))
+    except KeyboardInterrupt:
+        print(f"{prog}: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
     except Exception as error:
         if not _mendable(error):
             raise

@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
-from pyro_mmvae.estimators import Estimate, conditional_log_likelihood, log_likelihood
+from pyro_mmvae.estimators import Estimate, batch_seed, conditional_log_likelihood, log_likelihood
 
 
 def estimate(
@@ -49,11 +48,6 @@ def estimate(
     return Estimate.cat(found)
 
 
-def batch_seed(seed: int, number: int) -> int:
-    """Return the seed of a batch: batches that shared their draws would share their errors."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
 def posterior_given(names: Iterable[str]) -> str:
     """Return a proposal in words."""
     return f"q(z | {given})" if (given := ", ".join(names)) else "p(z)"
@@ -79,7 +73,7 @@ def _cell(text: str) -> str:
 def _numbers(found: Mapping[str, float]) -> list[str]:
     return [
         f"{found['mean']:.2f} ± {found['se']:.2f}",
-        f"{found['mc_se']:.3f}",
+        "-" if math.isnan(found["mc_se"]) else f"{found['mc_se']:.3f}",
         f"{found['ess']:.0f}",
         "-" if math.isnan(found["khat_over_0.7"]) else f"{100 * found['khat_over_0.7']:.1f} %",
         f"{found['n']:.0f}",

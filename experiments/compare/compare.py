@@ -36,7 +36,10 @@ def compare(config: Config, handed_on: Sequence[str]) -> None:
     if not finished:
         raise ValueError("no run has finished:\n" + _listed(failed))
     values = collect(finished)
-    comparison = compared(values, config.experiment, config.reference)
+    reference = config.reference if config.reference in {run.variant for run in finished} else None
+    if reference != config.reference:
+        print(f"no run of --reference {config.reference} has finished: differences are to the best instead")
+    comparison = compared(values, config.experiment, reference)
     _write(config, handed_on, values, comparison, outcomes, misfits)
     print(f"\n{markdown(comparison)}\n")
     for title, reasons in (("left out, as they cannot work", misfits), ("failed", failed)):

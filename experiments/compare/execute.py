@@ -96,11 +96,14 @@ def _order(run: Run, config: Config) -> tuple[list[str], dict[str, str], Path]:
 def _do(command: list[str], environment: dict[str, str], log: Path) -> str:
     """Run one process to its end; return its last lines if it failed."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as file:
+    begin = log.stat().st_size if log.exists() else 0
+    with log.open("a") as file:  # an earlier try may tell what went wrong
         ended = subprocess.run(
             [sys.executable, *command], env=os.environ | environment, stdout=file, stderr=subprocess.STDOUT, check=False
         )
     if ended.returncode == 0:
         return ""
-    said = [line for line in log.read_text(errors="replace").replace("\r", "\n").splitlines() if line.strip()]
-    return "\n".join([f"exit code {ended.returncode}, see {log}", *said[-LAST_LINES:]])
+    text = log.read_bytes()[begin:].decode(errors="replace").replace("\r", "\n")
+    said = [line for line in text.splitlines() if line.strip()]
+    reasons = [line for line in said if ": error: " in line] or said[-LAST_LINES:]
+    return "\n".join([f"exit code {ended.returncode}, see {log}", *reasons])

@@ -45,8 +45,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has its results."""
-        return (self.folder / METRICS).is_file()
+        """Whether the run has its results; a damaged file counts as none, and the run is evaluated again."""
+        try:
+            self.metrics()
+        except (FileNotFoundError, ValueError):
+            return False
+        return True
 
     @property
     def begun(self) -> bool:
@@ -54,7 +58,12 @@ class Run:
         return (self.folder / CHECKPOINT).is_file()
 
     def metrics(self) -> dict[str, Any]:
-        """Return the results of a finished run."""
+        """Return the results of a finished run.
+
+        Raises:
+            FileNotFoundError: it has none.
+            ValueError: the file is damaged.
+        """
         found: dict[str, Any] = json.loads((self.folder / METRICS).read_text())
         return found
 
@@ -68,8 +77,9 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
 
     Raises:
         SystemExit: the experiment does not know one of these options; the message has been printed.
-        ValueError: an option is out of range, or a folder holds a run with other options.
+        ValueError: an option is out of range or belongs to the comparison, or a folder holds a run with other options.
     """
+    _refuse_own_options(config, handed_on)
     runs, misfits = [], {}
     for guide, objective in product(dict.fromkeys(config.guides), dict.fromkeys(config.objectives)):
         made = [_run(config, handed_on, guide, objective, seed) for seed in range(config.seeds)]
@@ -82,6 +92,28 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
     for run in runs:
         _refuse_other_options(run)
     return runs, misfits
+
+
+OWN = {
+    "guide": "--guides",
+    "objective": "--objectives",
+    "seed": "--seeds, the number of seeds from 0 on",
+    "out": "the comparison's own --out",
+    "resume": "nothing: a comparison always goes on where it was",
+    "config": "options one by one",
+}
+"""Options of a run that the comparison sets, and what to give instead."""
+
+
+def _refuse_own_options(config: Config, handed_on: Sequence[str]) -> None:
+    """A single guide among the options of the runs would be overridden without a word."""
+    for word in handed_on:
+        name = word.partition("=")[0].removeprefix("--").removeprefix("no-")
+        if word.startswith("--") and name in OWN:
+            raise ValueError(f"--{name} is set by the comparison for each run; give {OWN[name]}")
+    variants = [f"{g}/{o}" for g, o in product(config.guides, config.objectives)]
+    if config.reference is not None and config.reference not in variants:
+        raise ValueError(f"--reference {config.reference}: expected one of {', '.join(variants)}")
 
 
 def _run(config: Config, handed_on: Sequence[str], guide: str, objective: str, seed: int) -> Run:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from experiments.common import configuration
 from experiments.common.files import write_json, write_text
@@ -14,6 +15,7 @@ from experiments.likelihood.annealed import annealed, simulated_bounds
 from experiments.likelihood.options import Options
 from pyro_mmvae import MultimodalVAE
 from pyro_mmvae.estimators import Estimate
+from pyro_mmvae.likelihoods import Categorical
 
 
 def estimate_run(options: Options) -> dict[str, Any]:
@@ -31,7 +33,11 @@ def estimate_run(options: Options) -> dict[str, Any]:
     """
     opened = open_run(options.run, options.test_samples, options.best)
     if not options.anneal:
-        options = replace(options, given=options.given or opened.guide.inputs)
+        options = replace(
+            options,
+            given=options.given or opened.guide.inputs,
+            evidence=options.evidence or _evidence(opened.model, options.on),
+        )
     device = device_of(options.device)
     model = opened.model.to(device)
     found = annealed(opened, model, options) if options.anneal else _from_the_guide(opened, model, options)
@@ -58,6 +64,11 @@ def estimate_run(options: Options) -> dict[str, Any]:
     return content
 
 
+def _evidence(model: MultimodalVAE, on: Sequence[str]) -> Literal["prior", "importance"]:
+    labels = all(name in model.names and isinstance(model.likelihood(name), Categorical) for name in on)
+    return "prior" if labels else "importance"
+
+
 def _from_the_guide(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estimate:
     return estimate(
         model,
@@ -66,7 +77,7 @@ def _from_the_guide(opened: OpenedRun, model: MultimodalVAE, options: Options) -
         of=options.of,
         given=options.given,
         on=options.on,
-        evidence=options.evidence,
+        evidence=options.evidence or "importance",
         num_samples=options.num_samples,
         seed=options.seed,
         **_improvements(options),
@@ -77,7 +88,9 @@ def proposal(options: Options) -> str:
     """Return where the draws come from, in words."""
     if options.anneal:
         return f"annealed, {options.anneal} temperatures, {options.chains} chains"
-    return posterior_given(options.given)
+    source = {"prior": "p(z)", "importance": "its posterior"}.get(options.evidence or "")
+    evidence = f"; log p({', '.join(options.on)}) from {source}" if options.on else ""
+    return f"{posterior_given(options.given)}{evidence}"
 
 
 def quantity(options: Options) -> str:
@@ -90,7 +103,7 @@ def file_name(options: Options) -> str:
     """Return a name that tells estimates apart; the same options give the same numbers and so the same file."""
     parts = ["+".join(options.of)]
     if options.on:
-        parts += ["on", "+".join(options.on), options.evidence]
+        parts += ["on", "+".join(options.on), options.evidence or ""]
     if options.anneal:
         parts += [f"annealed{options.anneal}", f"c{options.chains}", f"s{options.seed}"]
         parts += [f"simulated{options.simulate}"] if options.simulate else []

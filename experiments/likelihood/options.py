@@ -21,8 +21,9 @@ class Options:
     """Modalities that the proposal looks at; all that the guide sees if left out."""
     on: tuple[str, ...] = ()
     """Modalities that are conditioned on, if any: log p(of given on) = log p(of, on) - log p(on)."""
-    evidence: Literal["prior", "importance"] = "prior"
-    """How log p(on) is estimated: draws from the prior, as the literature does, or importance samples."""
+    evidence: Literal["prior", "importance"] | None = None
+    """How log p(on) is estimated: draws from the prior, as the literature does, or importance samples. None: from the
+    prior for labels alone, since draws from the prior never hit an image."""
     num_samples: int = 1000
     """Importance samples for each test sample."""
     defensive: float = 0.0

@@ -10,13 +10,13 @@ import torch
 from tqdm import tqdm
 
 from experiments.common.elbo import elbos
-from experiments.common.log_likelihoods import batch_seed, posterior_given, table
+from experiments.common.log_likelihoods import posterior_given, table
 from experiments.mnist.build import IMAGE, LABEL
 from experiments.mnist.config import Config
 from experiments.mnist.data import MnistData
 from experiments.mnist.labels import coherence, images_of_labels, label_accuracy
 from pyro_mmvae import Batch, Guide, MultimodalVAE
-from pyro_mmvae.estimators import Estimate, difference, log_likelihoods
+from pyro_mmvae.estimators import Estimate, batch_seed, difference, log_likelihoods
 
 DRAWS_PER_LABEL = 100
 CHUNK = 500

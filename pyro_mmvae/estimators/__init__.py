@@ -9,6 +9,7 @@ from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
 from pyro_mmvae.estimators.importance import log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.inference_data import to_inference_data
 from pyro_mmvae.estimators.proposal import Refinement
+from pyro_mmvae.estimators.seeds import batch_seed
 
 __all__ = [
     "KHAT_LIMIT",
@@ -17,6 +18,7 @@ __all__ = [
     "Refinement",
     "Sandwich",
     "annealed_log_likelihood",
+    "batch_seed",
     "bidirectional",
     "compare",
     "conditional_log_likelihood",

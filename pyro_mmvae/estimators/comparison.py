@@ -43,10 +43,11 @@ def compare(estimates: Mapping[str, Estimate]) -> pd.DataFrame:
 def _check_alike(estimates: Mapping[str, Estimate]) -> None:
     (name, first), *others = estimates.items()
     for other, estimate in others:
-        if set(estimate.of) != set(first.of) or estimate.value.shape != first.value.shape:
+        same = (set(estimate.of), set(estimate.on)) == (set(first.of), set(first.on))
+        if not same or estimate.value.shape != first.value.shape:
             raise ValueError(
-                f"expected estimates of one log-likelihood on the same data points: {name!r} is of {first.of} on "
-                f"{len(first.value)} points, {other!r} of {estimate.of} on {len(estimate.value)}"
+                f"expected estimates of one log-likelihood on the same data points: {name!r} is {first.quantity} on "
+                f"{len(first.value)} points, {other!r} {estimate.quantity} on {len(estimate.value)}"
             )
 
 

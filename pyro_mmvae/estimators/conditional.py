@@ -46,7 +46,8 @@ def conditional_log_likelihood(
         given_evidence: what the proposal of the evidence looks at; by default those of `on` that the guide encodes.
         num_samples: draws for each of the two.
         seed: of the draws; the evidence has a stream of its own.
-        options: `defensive`, `refine`, `chunk_rows` and `progress` of `log_likelihood`.
+        options: `defensive`, `refine`, `chunk_rows` and `progress` of `log_likelihood`; the first two do not change
+            evidence from the prior.
 
     Returns:
         Standard errors are combined; effective sample size and k-hat are the worse of the two.
@@ -61,11 +62,12 @@ def conditional_log_likelihood(
     if evidence == "prior" and given_evidence:
         raise ValueError(f"given_evidence = {list(given_evidence)} belongs to evidence='importance', got 'prior'")
     visible = [n for n in on if n in guide.inputs] if given_evidence is None else given_evidence
-    common = {"num_samples": num_samples, **options}
-    joint = log_likelihood(model, guide, batch, of=[*of, *on], given=given, seed=seed, **common)
-    below = log_likelihood(
-        model, guide, batch, of=on, given=() if evidence == "prior" else visible, seed=seed + 1, **common
+    joint = log_likelihood(
+        model, guide, batch, of=[*of, *on], given=given, seed=seed, num_samples=num_samples, **options
     )
+    if evidence == "prior":  # draws from the prior are what is asked for: they are not improved upon
+        visible, options = (), {n: v for n, v in options.items() if n not in ("defensive", "refine")}
+    below = log_likelihood(model, guide, batch, of=on, given=visible, seed=seed + 1, num_samples=num_samples, **options)
     return difference(joint, below, batch, of)
 
 
@@ -95,4 +97,5 @@ def difference(joint: Estimate, evidence: Estimate, batch: Batch, of: Sequence[s
         of=tuple(of),
         given=joint.given,
         num_samples=joint.num_samples,
+        on=evidence.of,
     )

@@ -30,6 +30,7 @@ class Estimate:
         of: what the log-likelihood is of.
         given: what the proposal looked at.
         num_samples: number of draws K.
+        on: what the log-likelihood is conditioned on, if anything.
     """
 
     value: Tensor
@@ -40,6 +41,12 @@ class Estimate:
     of: tuple[str, ...]
     given: tuple[str, ...]
     num_samples: int
+    on: tuple[str, ...] = ()
+
+    @property
+    def quantity(self) -> str:
+        """What is estimated, such as `log p(image | label)`."""
+        return f"log p({', '.join(self.of)}{' | ' if self.on else ''}{', '.join(self.on)})"
 
     @property
     def mean(self) -> float:
@@ -76,12 +83,15 @@ class Estimate:
 
     def __str__(self) -> str:
         s = self.summary()
-        text = f"log p({', '.join(self.of)}) = {s['mean']:.3f} ± {s['se']:.3f} nats (Monte Carlo ± {s['mc_se']:.3f})"
+        text = f"{self.quantity} = {s['mean']:.3f} ± {s['se']:.3f} nats (Monte Carlo ± {s['mc_se']:.3f})"
         return f"{text}, ESS {s['ess']:.0f} of {self.num_samples}, k-hat > 0.7: {s['khat_over_0.7']:.1%}"
 
     @classmethod
     def cat(cls, estimates: Sequence[Self]) -> Self:
         """Join the estimates of several batches.
+
+        Give every batch a seed of its own (`batch_seed`). Batches that share their draws share their errors, which do
+        not average out then: `mc_se` would be too small by up to the square root of the number of batches.
 
         Raises:
             ValueError: there is none, or they differ in what they estimate or how.
@@ -90,12 +100,10 @@ class Estimate:
             raise ValueError("expected at least one estimate, got none")
         first = estimates[0]
         for other in estimates[1:]:
-            same = (other.of, other.given, other.num_samples) == (first.of, first.given, first.num_samples)
-            if not same:
+            if any(getattr(other, name) != getattr(first, name) for name in ("of", "on", "given", "num_samples")):
                 raise ValueError(
-                    f"expected estimates of log p({', '.join(first.of)}) with K = {first.num_samples} given "
-                    f"{first.given}, got one of log p({', '.join(other.of)}) with K = {other.num_samples} given "
-                    f"{other.given}"
+                    f"expected estimates of {first.quantity} with K = {first.num_samples} given {first.given}, got one "
+                    f"of {other.quantity} with K = {other.num_samples} given {other.given}"
                 )
         joined: dict[str, Any] = {name: torch.cat([getattr(e, name) for e in estimates]) for name in _PARTS}
         return replace(first, **joined)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.checks import check_shapes, check_values, evaluation
 from pyro_mmvae.estimators.importance import check_given, check_numbers
-from pyro_mmvae.estimators.target import Target, check_target, evaluation, seeded
+from pyro_mmvae.estimators.target import Target, check_target, seeded
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 
@@ -46,7 +47,7 @@ def to_inference_data(
         seed: of the draws.
 
     Raises:
-        ValueError: names that guide or batch do not have, or no draw.
+        ValueError: names that guide or batch do not have, no draw, or values that a likelihood cannot generate.
     """
     import arviz  # takes seconds, which those who only train need not wait
 
@@ -54,6 +55,8 @@ def to_inference_data(
     check_given(guide, batch, given)
     check_numbers(num_samples)
     names = [n for n in model.names if n in batch.data]
+    check_shapes(model, batch, names)
+    check_values(model, batch, names)
     densities = [n for n in names if model.normalised([n])]
     with torch.no_grad(), evaluation(model, guide), seeded(seed, batch.device):
         z = _draws(model, guide, batch, given, num_samples, resample)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pyro
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.checks import check_shapes, check_values
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.model import MultimodalVAE
 
@@ -62,8 +62,8 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
     """Refuse modalities that have no log-likelihood here.
 
     Raises:
-        ValueError: a name that the model does not decode or the batch does not hold, or an observed value outside of
-            what its likelihood can generate.
+        ValueError: a name that the model does not decode or the batch does not hold, an empty batch, or values that
+            its likelihood cannot generate.
         IncompatibleError: a likelihood that is an energy and no density.
     """
     if not of or len(set(of)) != len(of):
@@ -73,8 +73,10 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
     if lacking := [n for n in of if n not in batch.data]:
         raise ValueError(f"of: the batch does not hold {lacking}; it holds {list(batch.names)}")
     refuse_energies(model, of)
-    for name in of:
-        _check_values(model, batch, name)
+    if not batch.size:
+        raise ValueError("expected at least one data point, got an empty batch")
+    check_shapes(model, batch, of)
+    check_values(model, batch, of)
 
 
 def refuse_energies(model: MultimodalVAE, of: Sequence[str]) -> None:
@@ -89,39 +91,6 @@ def refuse_energies(model: MultimodalVAE, of: Sequence[str]) -> None:
             f"the likelihoods {kinds} are energies, known up to a constant that depends on the parameters: there is no "
             f"log-likelihood. Leave them out of `of`, or use a density, such as Pointcloud(N, 'mixture', scale)"
         )
-
-
-def _check_values(model: MultimodalVAE, batch: Batch, name: str) -> None:
-    """Grey values under a Bernoulli, soft labels: a number comes out, and it is no log-likelihood."""
-    with torch.no_grad(), evaluation(model):
-        distribution = model.decode(torch.zeros(1, model.latent_dim, device=batch.device, dtype=model.loc.dtype), name)
-    try:
-        fine = distribution.support.check(batch.data[name])
-    except NotImplementedError:
-        return
-    outside = ~fine.reshape(batch.size, -1).all(-1) & batch.observed[name]
-    if bool(outside.any()):
-        rows = outside.nonzero().flatten().tolist()
-        likelihood = type(model.likelihoods[name]).__name__
-        raise ValueError(
-            f"{name!r} holds values that its likelihood {likelihood} cannot generate, in data points {rows[:8]}"
-            f"{'...' if len(rows) > 8 else ''}; expected {distribution.support}. Binarise grey values, make labels "
-            f"one-hot, or train with a likelihood of such values"
-        )
-
-
-@contextmanager
-def evaluation(*modules: nn.Module) -> Iterator[None]:
-    """Put modules into evaluation mode for a while, and switch argument checks off."""
-    training = [part for module in modules for part in module.modules() if part.training]
-    try:
-        for part in training:
-            part.training = False
-        with pyro.validation_enabled(False):
-            yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 @contextmanager

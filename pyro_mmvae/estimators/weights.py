@@ -69,8 +69,14 @@ class RunningWeights:
         return self.total.square() / self.squares
 
     def standard_error(self) -> Tensor:
-        """Return the standard error of the logarithm of the mean, by the delta method, shape `(N,)`."""
-        return (1 / self.effective_size() - 1 / self.num_samples).clamp_min(0).sqrt()
+        """Return the standard error of the logarithm of the mean, by the delta method, shape `(N,)`.
+
+        From the sample variance of the weights; NaN for a single draw, which has none.
+        """
+        if self.num_samples == 1:
+            return torch.full_like(self.largest, torch.nan)
+        spread = (self.num_samples / self.effective_size() - 1).clamp_min(0)
+        return (spread / (self.num_samples - 1)).sqrt()
 
     def khat(self) -> Tensor:
         """Return the Pareto shape of the largest weights, shape `(N,)`, from ArviZ's `psislw`.

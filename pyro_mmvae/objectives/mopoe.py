@@ -23,6 +23,9 @@ def mopoe(
     Sutter et al. 2021, arXiv:2105.02470, eq. 5-6, q_S a product of experts. With the guide `mopoe` every row is
     inferred from the component of its subset; the tighter bound on the mixture itself is `mmvae`.
 
+    It is a bound for complete samples. Rows of which a sample sees nothing are left out, and the others keep their
+    weights.
+
     Args:
         inputs: modalities that are looked at.
         targets: decoded modalities T, with weights lambda or with weight one.

@@ -23,6 +23,9 @@ def smvae(
     "Generalizing multimodal variational methods to sets", eq. 3-4. The random order of the paper changes nothing here:
     no guide knows an order. What is never an input is decoded by every row.
 
+    It is a bound for complete samples. Rows of which a sample sees nothing are left out, and the others keep their
+    weights.
+
     Args:
         inputs: modalities that are looked at.
         targets: decoded modalities, with weights lambda or with weight one.

@@ -48,7 +48,7 @@ def test_only_points_that_all_have_are_compared():
 
 
 def test_what_cannot_be_compared():
-    with pytest.raises(ValueError, match=r"'one' is of .* on 2 points, 'two' of .* on 3"):
+    with pytest.raises(ValueError, match=r"'one' is .* on 2 points, 'two' .* on 3"):
         compare({"one": estimate([0.0, 1.0]), "two": estimate([0.0, 1.0, 2.0])})
     with pytest.raises(ValueError, match="one log-likelihood on the same data points"):
         compare({"one": estimate([0.0]), "two": estimate([0.0], of=("x", "y"))})

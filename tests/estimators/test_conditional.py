@@ -8,7 +8,7 @@ from support import data, every_subset, pair, with_pattern
 
 import guides
 from pyro_mmvae import Batch
-from pyro_mmvae.estimators import conditional_log_likelihood, log_likelihood
+from pyro_mmvae.estimators import Estimate, compare, conditional_log_likelihood, log_likelihood
 
 
 def exact_pair(truth):
@@ -82,3 +82,29 @@ def test_errors():
         conditional_log_likelihood(model, guide, batch, of="a", on="b", evidence="bayes")
     with pytest.raises(ValueError, match="belongs to evidence='importance'"):
         conditional_log_likelihood(model, guide, batch, of="a", on="b", evidence="prior", given_evidence="b")
+
+
+def test_a_conditional_is_no_marginal(truth):
+    """Not in print, nor where estimates are joined or compared."""
+    model, guide = exact_pair(truth)
+    batch = truth.sample(6)
+    marginal = log_likelihood(model, guide, batch, of=["a"], num_samples=30)
+    conditional = conditional_log_likelihood(model, guide, batch, of=["a"], on=["b"], num_samples=30)
+    assert str(conditional).startswith("log p(a | b) = ")
+    assert str(marginal).startswith("log p(a) = ")
+    with pytest.raises(ValueError, match=r"expected estimates of log p\(a \| b\) .* got one of log p\(a\) "):
+        Estimate.cat([conditional, marginal])
+    with pytest.raises(ValueError, match=r"log p\(a \| b\) on 6 points, 'other' log p\(a\) on 6"):
+        compare({"one": conditional, "other": marginal})
+
+
+def test_evidence_from_the_prior_stays_so(truth):
+    """Refined draws would not be from the prior."""
+    model, guide = exact_pair(truth)
+    batch, common = truth.sample(6), {"num_samples": 200, "seed": 3}
+    refined = conditional_log_likelihood(
+        model, guide, batch, of=["a"], on=["b"], evidence="prior", refine=5, defensive=0.2, **common
+    )
+    joint = log_likelihood(model, guide, batch, of=["a", "b"], refine=5, defensive=0.2, **common)
+    evidence = log_likelihood(model, guide, batch, of=["b"], given=[], num_samples=200, seed=4)
+    torch.testing.assert_close(refined.value, joint.value - evidence.value)

@@ -59,7 +59,7 @@ def test_resampling_corrects_the_guide(truth):
         for r in (False, True)
     ]
     assert (spread[0] > 1.3 * scale).all()
-    torch.testing.assert_close(spread[1], scale, atol=0.06, rtol=0)
+    torch.testing.assert_close(spread[1], scale, atol=0.02, rtol=0)
 
 
 def test_arviz_takes_it():

@@ -19,7 +19,7 @@ from torch import nn
 
 import guides
 from pyro_mmvae import Batch, IncompatibleError, Modality, MultimodalVAE, Objective
-from pyro_mmvae.estimators import Estimate, Refinement, log_likelihood, log_likelihoods
+from pyro_mmvae.estimators import Estimate, Refinement, batch_seed, log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.importance import weigh
 from pyro_mmvae.estimators.target import Target
 from pyro_mmvae.estimators.weights import RunningWeights, tail_size
@@ -451,3 +451,31 @@ class TestEstimate:
             Estimate.cat([one, self.estimate(of=("a",))])
         with pytest.raises(ValueError, match="got none"):
             Estimate.cat([])
+
+
+def test_one_draw_has_no_standard_error(truth):
+    model, guide = truth.model(), guides.load("poe")(truth.modalities(), truth.latent_dim).double()
+    estimate = log_likelihood(model, guide, truth.sample(5), num_samples=1)
+    assert estimate.value.isfinite().all()
+    assert estimate.standard_error.isnan().all()
+
+
+def test_batches_with_seeds_of_their_own_have_errors_of_their_own(truth):
+    """With one seed for all, the error of the mean would be that of a single batch."""
+    model, guide = truth.model(), guides.load("poe")(truth.modalities(), truth.latent_dim).double()
+    batch = truth.sample(200)
+    exact = truth.log_prob(batch, truth.names).mean()
+
+    def errors(seeds):
+        joined = Estimate.cat(
+            [
+                log_likelihood(model, guide, batch[10 * i : 10 * i + 10], num_samples=30, seed=seed)
+                for i, seed in enumerate(seeds)
+            ]
+        )
+        return joined.mean - exact, joined.summary()["mc_se"]
+
+    own = torch.tensor([errors([batch_seed(s, i) for i in range(20)]) for s in range(25)], dtype=torch.float64)
+    shared = torch.tensor([errors([s] * 20) for s in range(25)], dtype=torch.float64)
+    assert own[:, 0].std() < 2 * own[:, 1].mean()
+    assert shared[:, 0].std() > 2 * own[:, 0].std()

@@ -1,0 +1,73 @@
+"""Observed values that a likelihood cannot have generated: refused before they become a silent wrong number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import pyro
+import torch
+from torch import nn
+
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.model import MultimodalVAE
+
+
+def check_shapes(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> None:
+    """Refuse values that would be broadcast against a decoder's output; nothing waits for the device.
+
+    Raises:
+        ValueError: a modality's values do not have the shape that its likelihood is of.
+    """
+    for name in names:
+        likelihood, found = model.likelihood(name), tuple(batch.data[name].shape[1:])
+        if found != likelihood.event_shape:
+            raise ValueError(
+                f"{name!r}: its likelihood {type(likelihood).__name__} is of values of shape "
+                f"{_shape(likelihood.event_shape)}, the batch holds values of shape {_shape(found)}"
+            )
+
+
+def check_values(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> None:
+    """Refuse grey values under a Bernoulli and soft labels: a number comes out, and it is no log-likelihood.
+
+    What is not observed may hold anything. Waits for the device.
+
+    Raises:
+        ValueError: an observed value is outside of what its likelihood can generate.
+    """
+    for name in names:
+        with torch.no_grad(), evaluation(model):
+            z = torch.zeros(1, model.latent_dim, device=batch.device, dtype=model.loc.dtype)
+            distribution = model.decode(z, name)
+        try:
+            fine = distribution.support.check(batch.data[name])
+        except NotImplementedError:
+            continue
+        outside = ~fine.reshape(batch.size, -1).all(-1) & batch.observed[name]
+        if bool(outside.any()):
+            rows = outside.nonzero().flatten().tolist()
+            kind = type(model.likelihood(name)).__name__
+            raise ValueError(
+                f"{name!r} holds values that its likelihood {kind} cannot generate, in "
+                f"data points {rows[:8]}{'...' if len(rows) > 8 else ''}; expected {distribution.support}. Binarise "
+                f"grey values, make labels one-hot, or train with a likelihood of such values"
+            )
+
+
+def _shape(sizes: tuple[int, ...]) -> str:
+    return f"(B{''.join(f', {size}' for size in sizes)})"
+
+
+@contextmanager
+def evaluation(*modules: nn.Module) -> Iterator[None]:
+    """Put modules into evaluation mode for a while, and switch argument checks off."""
+    training = [part for module in modules for part in module.modules() if part.training]
+    try:
+        for part in training:
+            part.training = False
+        with pyro.validation_enabled(False):
+            yield
+    finally:
+        for part in training:
+            part.training = True
