@@ -32,8 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, one_hot
 
-import guides
-from pyro_mmvae import Batch, Guide, Modality, MultimodalVAE, objectives
+from pyro_mmvae import Batch, Guide, Modality, MultimodalVAE, guides, objectives
 from pyro_mmvae.distributions.product import product_of_normals
 from pyro_mmvae.estimators import log_likelihood
 from pyro_mmvae.guide import ExpertGuide, GaussianHead

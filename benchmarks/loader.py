@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from pyro_mmvae.data.hand_batch import collate
-from pyro_mmvae.data.rhd import RHD
 from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae.hands.batch import collate
+from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.networks import ResNetEncoder
 
 

@@ -18,10 +18,9 @@ import pyro
 import torch
 from torch import Tensor, nn
 
-import guides
-from experiments.rhd.build import build_modalities
-from experiments.rhd.config import Config, resolved
-from pyro_mmvae import Batch, Loss, Modality, MultimodalVAE
+from pyro_mmvae import Batch, Loss, Modality, MultimodalVAE, guides
+from pyro_mmvae.experiments.rhd.build import build_modalities
+from pyro_mmvae.experiments.rhd.config import Config, resolved
 from pyro_mmvae.likelihoods import Bernoulli, Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.objectives.mixing import mixing

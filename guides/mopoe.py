@@ -9,9 +9,9 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from guides.poe import PoE
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.guide import masked_logits
+from pyro_mmvae.guides.poe import PoE
 from pyro_mmvae.modality import Modality
 
 _MAX_INPUTS = 8

@@ -1,28 +1,11 @@
-"""Multimodal variational autoencoders as Pyro model/guide pairs."""
+"""Multimodal variational autoencoders as Pyro model/guide pairs.
 
-from pyro_mmvae.batch import Batch
-from pyro_mmvae.bound import Bound
-from pyro_mmvae.errors import IncompatibleError
-from pyro_mmvae.guide import Guide
-from pyro_mmvae.modality import Modality
-from pyro_mmvae.model import MultimodalVAE
-from pyro_mmvae.objective import Loss, Objective
-from pyro_mmvae.schedules import Schedule
-from pyro_mmvae.table import Alignment, Table, Term
+The names of `__init__.pyi` are imported when they are first used, so that command lines answer `--help` without
+waiting for PyTorch.
+"""
+
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Alignment",
-    "Batch",
-    "Bound",
-    "Guide",
-    "IncompatibleError",
-    "Loss",
-    "Modality",
-    "MultimodalVAE",
-    "Objective",
-    "Schedule",
-    "Table",
-    "Term",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-import guides
-from pyro_mmvae import Batch, Guide, IncompatibleError, Modality, MultimodalVAE, Objective, Table, objectives
+from pyro_mmvae import Batch, Guide, IncompatibleError, Modality, MultimodalVAE, Objective, Table, guides, objectives
 from pyro_mmvae.likelihoods.normal import Normal
 
 SIZES = {"a": 3, "b": 2, "c": 4}

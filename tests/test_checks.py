@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
-from guides.poe import PoE
 from pyro_mmvae import Batch, Modality, MultimodalVAE
 from pyro_mmvae.estimators import log_likelihood, to_inference_data
+from pyro_mmvae.guides.poe import PoE
 from pyro_mmvae.likelihoods import Bernoulli, Categorical, Normal
 from pyro_mmvae.objectives.extended import extended
 

@@ -12,8 +12,7 @@ import torch.distributions.normal
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.utils.data import DataLoader, Dataset
 
-import guides
-from pyro_mmvae import Batch, Schedule
+from pyro_mmvae import Batch, Schedule, guides
 from pyro_mmvae.data.sampler import Draw, EpochSampler
 from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.objectives.mixing import mixing

@@ -17,8 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from torch import nn
 
-import guides
-from pyro_mmvae import Guide, Modality, MultimodalVAE, Schedule, likelihoods, objectives
+from pyro_mmvae import Guide, Modality, MultimodalVAE, Schedule, guides, likelihoods, objectives
 from pyro_mmvae.likelihoods import Likelihood, Normal
 from pyro_mmvae.registry import load_member, member_names
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import one_hot
 
-from guides.poe import PoE
-from guides.set import SetGuide
 from pyro_mmvae import Batch, Guide, Modality, MultimodalVAE
 from pyro_mmvae.estimators import compare, conditional_log_likelihood, log_likelihood
+from pyro_mmvae.guides.poe import PoE
+from pyro_mmvae.guides.set import SetGuide
 from pyro_mmvae.likelihoods import Bernoulli, Categorical
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.objectives.mvae import mvae

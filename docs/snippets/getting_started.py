@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from guides.gpoe import GPoE
 from pyro_mmvae import Batch, Modality, MultimodalVAE, Schedule
+from pyro_mmvae.guides.gpoe import GPoE
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.objectives.mixing import mixing

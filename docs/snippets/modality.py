@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from guides.poe import PoE
 from pyro_mmvae import Batch, Modality, MultimodalVAE
+from pyro_mmvae.guides.poe import PoE
 from pyro_mmvae.likelihoods import Categorical, Laplace, Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.objectives.extended import extended

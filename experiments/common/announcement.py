@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
-from experiments.common import configuration
-from experiments.common.run_options import RunOptions
 from pyro_mmvae import Loss
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.run_options import RunOptions
 
 
 def announcement(title: str, config: RunOptions, loss: Loss) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
-from experiments.common import configuration
-from experiments.common.run_options import RunOptions
-from experiments.common.runs import CHECKPOINT, CONFIG, lock
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.run_options import RunOptions
+from pyro_mmvae.experiments.common.runs import CHECKPOINT, CONFIG, lock
 
 FREE = frozenset({"resume", "config", "figures", "device", "devices", "nodes", "logger", "out"})
 """Options that may differ between a run and its continuation."""

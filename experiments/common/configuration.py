@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 import tyro
 import yaml
 
-from experiments.common.files import write_text
+from pyro_mmvae.experiments.common.files import write_text
 
 C = TypeVar("C")
 EXPERIMENT = "experiment"

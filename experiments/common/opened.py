@@ -1,6 +1,6 @@
 """Trained runs, opened for use: the same call for every experiment.
 
-Each experiment provides `experiments.NAME.reuse.open_run(run, samples, best) -> OpenedRun`.
+Each experiment provides `pyro_mmvae.experiments.NAME.reuse.open_run(run, samples, best) -> OpenedRun`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 import torch
 import yaml
 
-import experiments
-from experiments.common import configuration
-from experiments.common.runs import BEST, CHECKPOINT, CONFIG, load_checkpoint, loss_state
-from pyro_mmvae import Batch, Guide, Loss, MultimodalVAE
+from pyro_mmvae import Batch, Guide, Loss, MultimodalVAE, experiments
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.runs import BEST, CHECKPOINT, CONFIG, load_checkpoint, loss_state
 
 C = TypeVar("C")
 
@@ -56,7 +55,7 @@ def open_run(run: Path, samples: int | None = None, best: bool | None = None) ->
     """
     if samples is not None and samples < 1:
         raise ValueError(f"expected at least one test sample, got {samples}")
-    module = importlib.import_module(f"experiments.{experiment_of(run)}.reuse")
+    module = importlib.import_module(f"pyro_mmvae.experiments.{experiment_of(run)}.reuse")
     opened: OpenedRun = module.open_run(run, samples, best)
     return opened
 
@@ -90,7 +89,7 @@ def _configurations() -> dict[str, Any]:
     for info in pkgutil.iter_modules(experiments.__path__):
         folders = [Path(path, info.name) for path in experiments.__path__]
         if any((folder / "reuse.py").is_file() for folder in folders):
-            found[info.name] = importlib.import_module(f"experiments.{info.name}.config").Config
+            found[info.name] = importlib.import_module(f"pyro_mmvae.experiments.{info.name}.config").Config
     return found
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import guides
-from experiments.common.configuration import options
-from pyro_mmvae import Guide, Modality, Objective, objectives
+from pyro_mmvae import Guide, Modality, Objective, guides, objectives
+from pyro_mmvae.experiments.common.configuration import options
 from pyro_mmvae.schedules import Weight
 
 

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from experiments.common.run_options import RunOptions
-from experiments.common.runs import BEST, CHECKPOINT, load_checkpoint, loss_state
-from experiments.common.timed import Timed, history_of
+from pyro_mmvae.experiments.common.run_options import RunOptions
+from pyro_mmvae.experiments.common.runs import BEST, CHECKPOINT, load_checkpoint, loss_state
+from pyro_mmvae.experiments.common.timed import Timed, history_of
 from pyro_mmvae.training import Training
 
 

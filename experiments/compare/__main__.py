@@ -1,6 +1,6 @@
 """`python -m experiments.compare`."""
 
-from experiments.compare.cli import main
+from pyro_mmvae.experiments.compare.cli import main
 
 if __name__ == "__main__":
     main()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import tyro
 
-from experiments.common.command import run_command
-from experiments.compare.config import Config, checked
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.compare.config import Config, checked
 
 PROG = "python -m experiments.compare"
 ABOUT = """Train every combination of guides, objectives and seeds, and compare the results.
@@ -27,6 +27,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     config, handed_on = tyro.cli(Config, args=arguments, prog=PROG, description=ABOUT, return_unknown_args=True)
-    from experiments.compare.compare import compare  # heavy imports wait until it is clear what to do
+    from pyro_mmvae.experiments.compare.compare import compare  # heavy imports wait until it is clear what to do
 
     compare(checked(config), handed_on)

@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from experiments.common.files import write_json, write_text
-from experiments.common.runs import versions
-from experiments.compare.config import Config
-from experiments.compare.execute import Outcome, execute
-from experiments.compare.figure import draw
-from experiments.compare.plan import plan
-from experiments.compare.results import collect, compared, markdown
+from pyro_mmvae.experiments.common.files import write_json, write_text
+from pyro_mmvae.experiments.common.runs import versions
+from pyro_mmvae.experiments.compare.config import Config
+from pyro_mmvae.experiments.compare.execute import Outcome, execute
+from pyro_mmvae.experiments.compare.figure import draw
+from pyro_mmvae.experiments.compare.plan import plan
+from pyro_mmvae.experiments.compare.results import collect, compared, markdown
 
 
 def compare(config: Config, handed_on: Sequence[str]) -> None:

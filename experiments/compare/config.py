@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from experiments.common.names import known
+from pyro_mmvae.experiments.common.names import known
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def checked(config: Config) -> Config:
         ValueError: there is one.
     """
     for name in config.guides:
-        known("guides", name)
+        known("pyro_mmvae.guides", name)
     for name in config.objectives:
         known("pyro_mmvae.objectives", name)
     for name in ("seeds", "jobs"):

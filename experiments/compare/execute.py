@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from experiments.compare.config import Config
-from experiments.compare.plan import Run
+from pyro_mmvae.experiments.compare.config import Config
+from pyro_mmvae.experiments.compare.plan import Run
 
 LAST_LINES = 5
 
@@ -90,7 +90,7 @@ def _order(run: Run, config: Config) -> tuple[list[str], dict[str, str], Path]:
     if config.scheduler is None and config.jobs > 1 and "OMP_NUM_THREADS" not in os.environ:
         environment["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // config.jobs, 1))
     log = config.out / "logs" / f"{run.folder.name}.txt"
-    return ["-m", f"experiments.{run.experiment}", *arguments], environment, log.absolute()
+    return ["-m", f"pyro_mmvae.experiments.{run.experiment}", *arguments], environment, log.absolute()
 
 
 def _do(command: list[str], environment: dict[str, str], log: Path) -> str:

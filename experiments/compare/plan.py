@@ -10,10 +10,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from experiments.common import configuration
-from experiments.common.claim import FREE
-from experiments.common.runs import CHECKPOINT, CONFIG, METRICS
-from experiments.compare.config import Config
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.claim import FREE
+from pyro_mmvae.experiments.common.runs import CHECKPOINT, CONFIG, METRICS
+from pyro_mmvae.experiments.compare.config import Config
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
     for guide, objective in product(dict.fromkeys(config.guides), dict.fromkeys(config.objectives)):
         made = [_run(config, handed_on, guide, objective, seed) for seed in range(config.seeds)]
         try:
-            importlib.import_module(f"experiments.{config.experiment}.build").build_pair(made[0].options)
+            importlib.import_module(f"pyro_mmvae.experiments.{config.experiment}.build").build_pair(made[0].options)
         except ValueError as error:
             misfits[made[0].variant] = str(error)
             continue
@@ -120,7 +120,7 @@ def _run(config: Config, handed_on: Sequence[str], guide: str, objective: str, s
     folder = config.out / "runs" / f"{guide}-{objective}-s{seed}"
     chosen = {"guide": guide, "objective": objective, "seed": str(seed), "out": str(folder)}
     arguments = [*handed_on, *(word for name, value in chosen.items() for word in (f"--{name}", value))]
-    module = importlib.import_module(f"experiments.{config.experiment}.config")
+    module = importlib.import_module(f"pyro_mmvae.experiments.{config.experiment}.config")
     parsed = configuration.parse(module.Config, arguments, f"python -m experiments.{config.experiment}", "")
     return Run(config.experiment, guide, objective, seed, folder, tuple(arguments), module.resolved(parsed))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.compare.plan import Run
+from pyro_mmvae.experiments.compare.plan import Run
 
 
 def collect(runs: Sequence[Run]) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def lower_is_better(experiment: str, column: str) -> bool:
 
 
 def _module(experiment: str) -> Any:
-    return importlib.import_module(f"experiments.{experiment}.summary")
+    return importlib.import_module(f"pyro_mmvae.experiments.{experiment}.summary")
 
 
 def compared(values: pd.DataFrame, experiment: str, reference: str | None = None) -> pd.DataFrame:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from experiments.common import parts
-from experiments.entangled.config import Config
-from experiments.entangled.cvae import PIXELS
-from experiments.entangled.data import NAMES
 from pyro_mmvae import Loss, Modality, MultimodalVAE
+from pyro_mmvae.experiments.common import parts
+from pyro_mmvae.experiments.entangled.config import Config
+from pyro_mmvae.experiments.entangled.cvae import PIXELS
+from pyro_mmvae.experiments.entangled.data import NAMES
 from pyro_mmvae.likelihoods import Bernoulli
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 

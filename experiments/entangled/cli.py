@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common.command import run_command
-from experiments.common.configuration import parse
-from experiments.entangled.config import Config, resolved
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.common.configuration import parse
+from pyro_mmvae.experiments.entangled.config import Config, resolved
 
 PROG = "python -m experiments.entangled"
 ABOUT = """Conditional autoencoders of two sets make an entangled set of pairs; JMVAE and M2VAE are trained on it, and
@@ -25,6 +25,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     config = resolved(parse(Config, arguments, PROG, ABOUT))
-    from experiments.entangled.train import train  # heavy imports wait until it is clear what to do
+    from pyro_mmvae.experiments.entangled.train import train  # heavy imports wait until it is clear what to do
 
     train(config)

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from experiments.common.names import known, names_in
+from pyro_mmvae.experiments.common.choices import GuideName
+from pyro_mmvae.experiments.common.names import known, names_in
 
 Kind = Literal["entangled", "mixed"]
 KINDS: tuple[Kind, ...] = ("entangled", "mixed")
@@ -30,7 +31,7 @@ class Config:
     """Training bounds to compare."""
     sets: tuple[Kind, ...] = KINDS
     """Sets of pairs to train on: as made, and mixed within each class."""
-    guide: Annotated[str, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('guides'))}")] = "joint"
+    guide: GuideName = "joint"
     """Inference program, the same for all."""
     guide_options: tuple[str, ...] = ("networks=per_subset", "hidden=64")
     """Options of the guide as name=value. Give none, `--guide-options`, with a guide that has no such options."""
@@ -106,7 +107,7 @@ def resolved(config: Config) -> Config:
     Raises:
         ValueError: there is one.
     """
-    known("guides", config.guide)
+    known("pyro_mmvae.guides", config.guide)
     for name in config.objectives:
         known("pyro_mmvae.objectives", name)
     for option in ("objectives", "sets", "widths"):

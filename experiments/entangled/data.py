@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from experiments.entangled.config import Config, Kind
-from experiments.entangled.cvae import ConditionalVAE
 from pyro_mmvae import Batch
 from pyro_mmvae.data.batches import RowSampler, batch_loader
 from pyro_mmvae.data.labelled_images import CLASSES, LabelledImages, read_labelled_images, small_digits
 from pyro_mmvae.data.shapes import rendered_shapes
+from pyro_mmvae.experiments.entangled.config import Config, Kind
+from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE
 
 NAMES = ("a", "b")
 SHAPES = 4000

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from experiments.common.latents import on_a_plane, plot_latents
-from experiments.entangled.config import Config
-from experiments.entangled.cvae import ConditionalVAE
-from experiments.entangled.data import NAMES, Pairs
 from pyro_mmvae import Loss
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE, LabelledImages
+from pyro_mmvae.experiments.common.latents import on_a_plane, plot_latents
+from pyro_mmvae.experiments.entangled.config import Config
+from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE
+from pyro_mmvae.experiments.entangled.data import NAMES, Pairs
 from pyro_mmvae.plots.style import as_array, panels, save, show_image
 
 SHOWN, MAPPED = 12, 500

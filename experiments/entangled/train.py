@@ -7,22 +7,30 @@ from typing import Any
 
 import lightning
 
-from experiments.common import configuration
-from experiments.common.announcement import announcement
-from experiments.common.claim import FREE, claimed
-from experiments.common.elbo import elbos
-from experiments.common.files import write_json
-from experiments.common.log_likelihoods import estimate, posterior_given, table
-from experiments.common.runs import METRICS, lock, versions
-from experiments.common.timed import history_of
-from experiments.common.trainer import build_trainer, fit
-from experiments.entangled.build import build_loss
-from experiments.entangled.config import KINDS, Config
-from experiments.entangled.cvae import ConditionalVAE, train_cvae
-from experiments.entangled.data import NAMES, PairData, Pairs, autoencoder_path, draw, unimodal_sets, untrained
-from experiments.entangled.figures import draw_figures
 from pyro_mmvae import Loss
 from pyro_mmvae.data.labelled_images import LabelledImages
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.announcement import announcement
+from pyro_mmvae.experiments.common.claim import FREE, claimed
+from pyro_mmvae.experiments.common.elbo import elbos
+from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.log_likelihoods import estimate, posterior_given, table
+from pyro_mmvae.experiments.common.runs import METRICS, lock, versions
+from pyro_mmvae.experiments.common.timed import history_of
+from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+from pyro_mmvae.experiments.entangled.build import build_loss
+from pyro_mmvae.experiments.entangled.config import KINDS, Config
+from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE, train_cvae
+from pyro_mmvae.experiments.entangled.data import (
+    NAMES,
+    PairData,
+    Pairs,
+    autoencoder_path,
+    draw,
+    unimodal_sets,
+    untrained,
+)
+from pyro_mmvae.experiments.entangled.figures import draw_figures
 from pyro_mmvae.training import Training
 
 PUBLISHED = {"entangled": -199.23, "mixed": -204.48}

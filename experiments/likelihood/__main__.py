@@ -1,6 +1,6 @@
 """`python -m experiments.likelihood`."""
 
-from experiments.likelihood.cli import main
+from pyro_mmvae.experiments.likelihood.cli import main
 
 if __name__ == "__main__":
     main()

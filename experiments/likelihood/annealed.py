@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from experiments.common.opened import OpenedRun
-from experiments.likelihood.options import Options
 from pyro_mmvae import MultimodalVAE
 from pyro_mmvae.estimators import Annealing, Estimate, annealed_log_likelihood, batch_seed, bidirectional
+from pyro_mmvae.experiments.common.opened import OpenedRun
+from pyro_mmvae.experiments.likelihood.options import Options
 
 
 class Bounds(NamedTuple):

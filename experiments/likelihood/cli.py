@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common.command import run_command
-from experiments.common.configuration import parse
-from experiments.likelihood.options import Options, checked
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.common.configuration import parse
+from pyro_mmvae.experiments.likelihood.options import Options, checked
 
 PROG = "python -m experiments.likelihood"
 ABOUT = """Estimate log-likelihoods of a trained run, of any experiment, on its test samples.
@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     options = checked(parse(Options, arguments, PROG, ABOUT))
-    from experiments.likelihood.estimate import estimate_run  # heavy imports wait until it is clear what to do
+    from pyro_mmvae.experiments.likelihood.estimate import (
+        estimate_run,  # heavy imports wait until it is clear what to do
+    )
 
     estimate_run(options)

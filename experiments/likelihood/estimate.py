@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from experiments.common import configuration
-from experiments.common.files import write_json, write_text
-from experiments.common.log_likelihoods import estimate, posterior_given, table
-from experiments.common.opened import OpenedRun, device_of, open_run
-from experiments.common.runs import versions
-from experiments.likelihood.annealed import annealed, simulated_bounds
-from experiments.likelihood.options import Options
 from pyro_mmvae import MultimodalVAE
 from pyro_mmvae.estimators import Estimate
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.files import write_json, write_text
+from pyro_mmvae.experiments.common.log_likelihoods import estimate, posterior_given, table
+from pyro_mmvae.experiments.common.opened import OpenedRun, device_of, open_run
+from pyro_mmvae.experiments.common.runs import versions
+from pyro_mmvae.experiments.likelihood.annealed import annealed, simulated_bounds
+from pyro_mmvae.experiments.likelihood.options import Options
 from pyro_mmvae.likelihoods import Categorical
 
 

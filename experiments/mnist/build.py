@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from experiments.common import parts
-from experiments.mnist.config import Config
 from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
+from pyro_mmvae.experiments.common import parts
+from pyro_mmvae.experiments.mnist.config import Config
 from pyro_mmvae.likelihoods import Bernoulli, Categorical, Laplace, Likelihood, Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.schedules import Weight

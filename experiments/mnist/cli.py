@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common.command import run_command
-from experiments.common.configuration import parse
-from experiments.mnist.config import Config, resolved
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.common.configuration import parse
+from pyro_mmvae.experiments.mnist.config import Config, resolved
 
 PROG = "python -m experiments.mnist"
 ABOUT = """Images and their labels as two modalities; log-likelihoods, label accuracy, coherence, pictures.
@@ -25,6 +25,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     config = resolved(parse(Config, arguments, PROG, ABOUT))
-    from experiments.mnist.train import train  # heavy imports wait until it is clear what to do
+    from pyro_mmvae.experiments.mnist.train import train  # heavy imports wait until it is clear what to do
 
     train(config)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-import tyro
-
-from experiments.common.names import known, names_in
+from pyro_mmvae.experiments.common.choices import GuideName, ObjectiveName
+from pyro_mmvae.experiments.common.names import known
 
 Dataset = Literal["mnist", "fashion", "digits"]
 
@@ -32,11 +31,9 @@ class Config:
 
     experiment: ClassVar[str] = "mnist"
 
-    guide: Annotated[str, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('guides'))}")] = "set"
+    guide: GuideName = "set"
     """Inference program: how the posteriors of image and label become one."""
-    objective: Annotated[
-        str | None, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('pyro_mmvae.objectives'))}")
-    ] = None
+    objective: ObjectiveName | None = None
     """Training bound. None: the one that the guide was published with, else `mixing`."""
     guide_options: tuple[str, ...] = ()
     """Options of the guide as name=value, e.g. `prior_expert=false` (poe), `networks=per_subset` (joint)."""
@@ -139,7 +136,7 @@ def resolved(config: Config) -> Config:
     Raises:
         ValueError: an unknown guide or objective, or an option out of its range.
     """
-    known("guides", config.guide)
+    known("pyro_mmvae.guides", config.guide)
     preset = _DEMO if config.data is None and config.dataset in (None, "digits") else _LITERATURE
     given: dict[str, Any] = {name: value for name, value in preset.items() if getattr(config, name) is None}
     objective = config.objective or DEFAULT_OBJECTIVES.get(config.guide, "mixing")

@@ -11,8 +11,6 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader
 
-from experiments.mnist.build import IMAGE, LABEL
-from experiments.mnist.config import Config
 from pyro_mmvae import Batch
 from pyro_mmvae.data.batches import Rows, RowSampler, batch_loader
 from pyro_mmvae.data.binarise import binarise
@@ -24,6 +22,8 @@ from pyro_mmvae.data.labelled_images import (
     read_labelled_images,
     small_digits,
 )
+from pyro_mmvae.experiments.mnist.build import IMAGE, LABEL
+from pyro_mmvae.experiments.mnist.config import Config
 
 TEST_SHARE = 1 / 6
 """Share of a set without a test split of its own that becomes one: MNIST's share is 1/7."""

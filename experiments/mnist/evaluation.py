@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import torch
 from tqdm import tqdm
 
-from experiments.common.elbo import elbos
-from experiments.common.log_likelihoods import posterior_given, table
-from experiments.mnist.build import IMAGE, LABEL
-from experiments.mnist.config import Config
-from experiments.mnist.data import MnistData
-from experiments.mnist.labels import coherence, images_of_labels, label_accuracy
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.estimators import Estimate, batch_seed, difference, log_likelihoods
+from pyro_mmvae.experiments.common.elbo import elbos
+from pyro_mmvae.experiments.common.log_likelihoods import posterior_given, table
+from pyro_mmvae.experiments.mnist.build import IMAGE, LABEL
+from pyro_mmvae.experiments.mnist.config import Config
+from pyro_mmvae.experiments.mnist.data import MnistData
+from pyro_mmvae.experiments.mnist.labels import coherence, images_of_labels, label_accuracy
 
 DRAWS_PER_LABEL = 100
 CHUNK = 500

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from experiments.common.latents import on_a_plane, plot_latents
-from experiments.mnist.build import IMAGE, LABEL
-from experiments.mnist.config import Config
-from experiments.mnist.data import MnistData
 from pyro_mmvae import Batch, Guide, Loss, MultimodalVAE
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
+from pyro_mmvae.experiments.common.latents import on_a_plane, plot_latents
+from pyro_mmvae.experiments.mnist.build import IMAGE, LABEL
+from pyro_mmvae.experiments.mnist.config import Config
+from pyro_mmvae.experiments.mnist.data import MnistData
 from pyro_mmvae.plots import plot_training
 from pyro_mmvae.plots.style import as_array, panels, save, show_image
 from pyro_mmvae.training import History

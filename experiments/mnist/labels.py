@@ -12,9 +12,9 @@ from sklearn.neural_network import MLPClassifier
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from experiments.mnist.build import IMAGE, LABEL
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.data.labelled_images import CLASSES, LabelledImages
+from pyro_mmvae.experiments.mnist.build import IMAGE, LABEL
 
 CLASSIFIER_SAMPLES = 20_000
 """Training images of the classifier at most, so that it takes seconds."""

@@ -6,19 +6,19 @@ from pathlib import Path
 
 import lightning
 
-from experiments.common import configuration
-from experiments.common.announcement import announcement
-from experiments.common.claim import FREE, claimed
-from experiments.common.files import write_json
-from experiments.common.runs import METRICS, versions
-from experiments.common.timed import Timed, history_of
-from experiments.common.trainer import build_trainer, fit
-from experiments.mnist.build import build_objective, build_pair
-from experiments.mnist.config import Config
-from experiments.mnist.data import Images, MnistData
-from experiments.mnist.evaluation import evaluate, report
-from experiments.mnist.figures import draw_figures
 from pyro_mmvae import Loss
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.announcement import announcement
+from pyro_mmvae.experiments.common.claim import FREE, claimed
+from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.runs import METRICS, versions
+from pyro_mmvae.experiments.common.timed import Timed, history_of
+from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+from pyro_mmvae.experiments.mnist.build import build_objective, build_pair
+from pyro_mmvae.experiments.mnist.config import Config
+from pyro_mmvae.experiments.mnist.data import Images, MnistData
+from pyro_mmvae.experiments.mnist.evaluation import evaluate, report
+from pyro_mmvae.experiments.mnist.figures import draw_figures
 from pyro_mmvae.training import Training
 
 

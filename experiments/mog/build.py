@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from experiments.common import parts
-from experiments.mog.config import Config
 from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE
 from pyro_mmvae.data.gaussian_mixture import SCALE
+from pyro_mmvae.experiments.common import parts
+from pyro_mmvae.experiments.mog.config import Config
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common.command import run_command
-from experiments.common.configuration import parse
-from experiments.mog.config import Config, resolved
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.common.configuration import parse
+from pyro_mmvae.experiments.mog.config import Config, resolved
 
 PROG = "python -m experiments.mog"
 ABOUT = """Two modalities, each a mixture of Gaussians whose classes coincide in part: JMVAE, TELBO and M2VAE compared.
@@ -24,6 +24,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> None:
     config = resolved(parse(Config, arguments, PROG, ABOUT))
-    from experiments.mog.train import train  # heavy imports wait until it is clear what to do
+    from pyro_mmvae.experiments.mog.train import train  # heavy imports wait until it is clear what to do
 
     train(config)

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from experiments.common.names import known, names_in
+from pyro_mmvae.experiments.common.choices import GuideName
+from pyro_mmvae.experiments.common.names import known, names_in
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Config:
         tuple[str, ...], tyro.conf.arg(help_behavior_hint=f"of: {', '.join(names_in('pyro_mmvae.objectives'))}")
     ] = ("jmvae", "telbo", "m2vae")
     """Training bounds to compare."""
-    guide: Annotated[str, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('guides'))}")] = "joint"
+    guide: GuideName = "joint"
     """Inference program, the same for all."""
     guide_options: tuple[str, ...] = ("networks=per_subset", "hidden=64")
     """Options of the guide as name=value. Give none, `--guide-options`, with a guide that has no such options."""
@@ -82,7 +83,7 @@ def resolved(config: Config) -> Config:
     Raises:
         ValueError: there is one.
     """
-    known("guides", config.guide)
+    known("pyro_mmvae.guides", config.guide)
     if not config.objectives:
         raise ValueError("--objectives: expected at least one")
     for name in config.objectives:

@@ -6,10 +6,10 @@ import lightning
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from experiments.mog.config import Config
 from pyro_mmvae import Batch
 from pyro_mmvae.data.batches import RowSampler, batch_loader
 from pyro_mmvae.data.gaussian_mixture import sample
+from pyro_mmvae.experiments.mog.config import Config
 
 
 class MixtureData(lightning.LightningDataModule):

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from experiments.common.latents import COLOURS, on_a_plane
-from experiments.mog.build import NAMES
-from experiments.mog.data import MixtureData
 from pyro_mmvae import Loss
 from pyro_mmvae.data.gaussian_mixture import MEANS
+from pyro_mmvae.experiments.common.latents import COLOURS, on_a_plane
+from pyro_mmvae.experiments.mog.build import NAMES
+from pyro_mmvae.experiments.mog.data import MixtureData
 from pyro_mmvae.plots.style import new_figure, save
 
 SUBSETS = (NAMES[:1], NAMES[1:], NAMES)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from experiments.common.opened import OpenedRun, load_run
-from experiments.mog.build import build_loss
-from experiments.mog.config import Config
-from experiments.mog.data import MixtureData
+from pyro_mmvae.experiments.common.opened import OpenedRun, load_run
+from pyro_mmvae.experiments.mog.build import build_loss
+from pyro_mmvae.experiments.mog.config import Config
+from pyro_mmvae.experiments.mog.data import MixtureData
 
 
 def open_run(run: Path, samples: int | None, best: bool | None) -> OpenedRun:
-    """Return one objective's run with its test samples; see `experiments.common.opened.open_run`."""
+    """Return one objective's run with its test samples; see `pyro_mmvae.experiments.common.opened.open_run`."""
     config, loss = load_run(Config, run, build_loss, best)
     return OpenedRun(config.experiment, config, loss.model, loss.guide, [MixtureData(config).test[:samples]])

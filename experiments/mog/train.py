@@ -7,21 +7,21 @@ from typing import Any
 
 import lightning
 
-from experiments.common import configuration
-from experiments.common.announcement import announcement
-from experiments.common.claim import FREE, claimed
-from experiments.common.files import write_json
-from experiments.common.log_likelihoods import estimate, posterior_given, table
-from experiments.common.runs import METRICS, lock, versions
-from experiments.common.timed import history_of
-from experiments.common.trainer import build_trainer, fit
-from experiments.mog.build import NAMES, build_loss
-from experiments.mog.config import Config
-from experiments.mog.data import MixtureData
-from experiments.mog.figures import draw_figures
 from pyro_mmvae import Loss
 from pyro_mmvae.data.gaussian_mixture import log_prob
 from pyro_mmvae.estimators import Estimate
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.announcement import announcement
+from pyro_mmvae.experiments.common.claim import FREE, claimed
+from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.log_likelihoods import estimate, posterior_given, table
+from pyro_mmvae.experiments.common.runs import METRICS, lock, versions
+from pyro_mmvae.experiments.common.timed import history_of
+from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+from pyro_mmvae.experiments.mog.build import NAMES, build_loss
+from pyro_mmvae.experiments.mog.config import Config
+from pyro_mmvae.experiments.mog.data import MixtureData
+from pyro_mmvae.experiments.mog.figures import draw_figures
 from pyro_mmvae.training import Training
 
 QUANTITIES = {"joint": NAMES, "a": NAMES[:1], "b": NAMES[1:]}

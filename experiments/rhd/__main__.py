@@ -1,6 +1,6 @@
 """`python -m experiments.rhd`."""
 
-from experiments.rhd.cli import main
+from pyro_mmvae.experiments.rhd.cli import main
 
 if __name__ == "__main__":
     main()

@@ -6,9 +6,9 @@ import math
 
 from torch import nn
 
-from experiments.common import parts
-from experiments.rhd.config import Config
 from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
+from pyro_mmvae.experiments.common import parts
+from pyro_mmvae.experiments.rhd.config import Config
 from pyro_mmvae.likelihoods import Heatmap, Likelihood, Pointcloud, Pose, Segmentation
 from pyro_mmvae.networks import (
     ConvEncoder,

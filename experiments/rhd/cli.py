@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.common.command import run_command
-from experiments.common.configuration import parse
-from experiments.rhd.config import Config, resolved
-from experiments.rhd.options import EvaluateOptions, PredictOptions
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.common.configuration import parse
+from pyro_mmvae.experiments.rhd.config import Config, resolved
+from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
 
 PROG = "python -m experiments.rhd"
 ABOUT = """Learn 3-D hand pose from RGB, with point clouds and heat maps as companions in training.
@@ -30,16 +30,16 @@ def _run(arguments: list[str]) -> None:
     command = arguments[0] if arguments else ""
     if command == "evaluate":
         chosen = parse(EvaluateOptions, arguments[1:], f"{PROG} evaluate", EvaluateOptions.__doc__ or "")
-        from experiments.rhd.reuse import evaluate_run
+        from pyro_mmvae.experiments.rhd.reuse import evaluate_run
 
         evaluate_run(chosen)
     elif command == "predict":
         wanted = parse(PredictOptions, arguments[1:], f"{PROG} predict", PredictOptions.__doc__ or "")
-        from experiments.rhd.reuse import predict_folder
+        from pyro_mmvae.experiments.rhd.reuse import predict_folder
 
         predict_folder(wanted)
     else:
         config = resolved(parse(Config, arguments, PROG, ABOUT))
-        from experiments.rhd.train import train
+        from pyro_mmvae.experiments.rhd.train import train
 
         train(config)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
-import tyro
-
-from experiments.common.names import known, names_in
+from pyro_mmvae.experiments.common.choices import GuideName, ObjectiveName
+from pyro_mmvae.experiments.common.names import known
 
 Setting = Literal["r2p", "r2hp", "c2p", "rc2chp", "rcs2chps"]
 
@@ -40,11 +39,9 @@ class Config:
 
     experiment: ClassVar[str] = "rhd"
 
-    guide: Annotated[str, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('guides'))}")] = "gpoe"
+    guide: GuideName = "gpoe"
     """Inference program: how the posteriors of several inputs become one."""
-    objective: Annotated[
-        str | None, tyro.conf.arg(help_behavior_hint=f"one of: {', '.join(names_in('pyro_mmvae.objectives'))}")
-    ] = None
+    objective: ObjectiveName | None = None
     """Training bound. None: `crossmodal` with one input or that guide, `mmvae` with a mixture guide, else `mixing`."""
     setting: Setting = "rc2chp"
     """What is encoded (before the 2) and decoded: R rgb, C cloud, H heat maps, P pose, S segmentation."""
@@ -166,7 +163,7 @@ def resolved(config: Config) -> Config:
     Raises:
         ValueError: an unknown guide or objective, or an option out of its range.
     """
-    known("guides", config.guide)
+    known("pyro_mmvae.guides", config.guide)
     preset = _DEMO if config.data is None else _PAPER
     given: dict[str, Any] = {name: value for name, value in preset.items() if getattr(config, name) is None}
     filled = replace(config, objective=config.objective or _default_objective(config), config=None, **given)

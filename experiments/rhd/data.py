@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from experiments.rhd.config import Config
-from pyro_mmvae.data.hand_batch import HandBatch, collate
-from pyro_mmvae.data.rhd import RHD
 from pyro_mmvae.data.sampler import EpochSampler
-from pyro_mmvae.data.synthetic import generate
+from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.hands.batch import HandBatch, collate
+from pyro_mmvae.hands.rhd import RHD
+from pyro_mmvae.hands.synthetic import generate
 
 HELD_OUT = 0.05
 """Share of the training samples that are kept for validation."""

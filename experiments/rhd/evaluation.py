@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from experiments.rhd.config import Config
-from experiments.rhd.data import evaluation_loader
 from pyro_mmvae import Batch, Guide, Loss
-from pyro_mmvae.data.hand_batch import HandBatch
-from pyro_mmvae.metrics.pose import PoseMetrics, pose_errors_mm, pose_metrics
+from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.data import evaluation_loader
+from pyro_mmvae.hands.batch import HandBatch
+from pyro_mmvae.hands.metrics import PoseMetrics, pose_errors_mm, pose_metrics
 
 Floats = NDArray[np.floating]
 MEAN_POSE = "mean pose"

@@ -9,18 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.rhd.config import Config
-from experiments.rhd.evaluation import MEAN_POSE, SHOWN, Evaluation
-from pyro_mmvae.data.hand_batch import Hands
-from pyro_mmvae.plots import (
-    plot_clouds,
-    plot_heatmaps,
-    plot_pck,
-    plot_predictions,
-    plot_skeletons,
-    plot_skeletons_3d,
-    plot_training,
-)
+from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.evaluation import MEAN_POSE, SHOWN, Evaluation
+from pyro_mmvae.hands.batch import Hands
+from pyro_mmvae.hands.plots import plot_pck, plot_predictions, plot_skeletons, plot_skeletons_3d
+from pyro_mmvae.plots import plot_clouds, plot_heatmaps, plot_training
 from pyro_mmvae.training import History
 
 

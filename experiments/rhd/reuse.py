@@ -16,17 +16,17 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
-from experiments.common import opened
-from experiments.common.opened import OpenedRun, device_of
-from experiments.common.runs import METRICS
-from experiments.rhd.build import build_loss
-from experiments.rhd.config import Config
-from experiments.rhd.data import evaluation_loader
-from experiments.rhd.evaluation import evaluate, table
-from experiments.rhd.options import EvaluateOptions, PredictOptions
-from experiments.rhd.report import draw_figures, draw_predictions
-from experiments.rhd.train import MEAN_POSE_FILE, write_metrics
 from pyro_mmvae import Batch, Loss
+from pyro_mmvae.experiments.common import opened
+from pyro_mmvae.experiments.common.opened import OpenedRun, device_of
+from pyro_mmvae.experiments.common.runs import METRICS
+from pyro_mmvae.experiments.rhd.build import build_loss
+from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.data import evaluation_loader
+from pyro_mmvae.experiments.rhd.evaluation import evaluate, table
+from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
+from pyro_mmvae.experiments.rhd.report import draw_figures, draw_predictions
+from pyro_mmvae.experiments.rhd.train import MEAN_POSE_FILE, write_metrics
 
 
 def load_run(run: Path, best: bool | None = None) -> tuple[Config, Loss]:
@@ -45,7 +45,7 @@ def load_run(run: Path, best: bool | None = None) -> tuple[Config, Loss]:
 
 
 def open_run(run: Path, samples: int | None, best: bool | None) -> OpenedRun:
-    """Return a run with the batches of its evaluation split; see `experiments.common.opened.open_run`."""
+    """Return a run with the batches of its evaluation split; see `pyro_mmvae.experiments.common.opened.open_run`."""
     config, loss = load_run(run, best)
     return OpenedRun(config.experiment, config, loss.model, loss.guide, _EvaluationBatches(config, samples))
 

@@ -8,20 +8,20 @@ from typing import Any
 import lightning
 import torch
 
-from experiments.common import configuration
-from experiments.common.announcement import announcement
-from experiments.common.claim import FREE, claimed
-from experiments.common.files import write_json
-from experiments.common.runs import METRICS, versions
-from experiments.common.timed import history_of
-from experiments.common.trainer import build_trainer, fit
-from experiments.rhd.build import build_objective, build_pair
-from experiments.rhd.config import Config
-from experiments.rhd.data import HandData, training_poses
-from experiments.rhd.evaluation import Evaluation, evaluate, posteriors_of, predict, table
-from experiments.rhd.report import draw_figures
 from pyro_mmvae import Guide, Loss, MultimodalVAE
-from pyro_mmvae.metrics.pose import mean_pose, pose_errors_mm
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.announcement import announcement
+from pyro_mmvae.experiments.common.claim import FREE, claimed
+from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.runs import METRICS, versions
+from pyro_mmvae.experiments.common.timed import history_of
+from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+from pyro_mmvae.experiments.rhd.build import build_objective, build_pair
+from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.data import HandData, training_poses
+from pyro_mmvae.experiments.rhd.evaluation import Evaluation, evaluate, posteriors_of, predict, table
+from pyro_mmvae.experiments.rhd.report import draw_figures
+from pyro_mmvae.hands.metrics import mean_pose, pose_errors_mm
 from pyro_mmvae.training import Training
 
 MEAN_POSE_FILE = "mean_pose.json"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from pyro_mmvae.data.hand_geometry import invert_affine
+from pyro_mmvae.data.affine import invert_affine
 
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, MemoryError),

@@ -1,50 +1,18 @@
-"""Curves: PCK and training."""
+"""Training curves."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from pyro_mmvae.metrics.pose import PoseMetrics
-from pyro_mmvae.plots.style import CURVE_COLOURS, new_figure, save
+from pyro_mmvae.plots.style import curve_colours, new_figure, save
 
 History = Mapping[str, tuple[Sequence[float], Sequence[float]]]
-
-
-def plot_pck(curves: Mapping[str, PoseMetrics], path: str | Path, dashed: Collection[str] = ()) -> Path:
-    """Plot the share of correct keypoints over the threshold, one curve per name.
-
-    Args:
-        curves: metrics by name.
-        path: where the image goes; its suffix is the format.
-        dashed: names of the curves to set apart, such as a baseline.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: there are no curves.
-    """
-    if not curves:
-        raise ValueError("expected at least one curve, got none")
-    figure = new_figure(6.4, 4.4)
-    axes = figure.subplots()
-    axes.axvspan(20, 50, color="0.94", zorder=0)
-    for (name, metrics), colour in zip(curves.items(), _colours(len(curves)), strict=True):
-        label = f"{name}: AUC {metrics.auc_20_50:.3f}, EPE {metrics.epe_mean_mm:.1f} mm"
-        style = "--" if name in dashed else "-"
-        axes.plot(metrics.thresholds_mm, metrics.pck, style, color=colour, label=label, linewidth=1.8)
-    axes.set(xlabel="error threshold [mm]", ylabel="share of correct keypoints (PCK)", ylim=(0, 1.02))
-    axes.set_xlim(0, max(metrics.thresholds_mm[-1] for metrics in curves.values()))
-    axes.set_title("3-D PCK; the AUC is taken over the shaded range", fontsize=11)
-    axes.grid(alpha=0.4)
-    figure.legend(loc="outside lower center", ncols=1 if len(curves) < 3 else 2, frameon=False, fontsize=9)
-    return save(figure, path)
 
 
 def plot_training(history: History, path: str | Path) -> Path:
@@ -88,7 +56,7 @@ def _panels(history: History) -> dict[str, History]:
 
 
 def _plot_quantity(axes: Axes, title: str, curves: History) -> None:
-    for (label, (epochs, values)), colour in zip(curves.items(), _colours(len(curves)), strict=True):
+    for (label, (epochs, values)), colour in zip(curves.items(), curve_colours(len(curves)), strict=True):
         marker = "o" if len(epochs) < 15 else ""
         axes.plot(epochs, values, color=colour, label=label or None, marker=marker, markersize=3.5)
     axes.set(xlabel="epoch", title=title)
@@ -96,7 +64,3 @@ def _plot_quantity(axes: Axes, title: str, curves: History) -> None:
     axes.grid(alpha=0.4)
     if any(curves):
         axes.legend(frameon=False, fontsize=9)
-
-
-def _colours(count: int) -> list[str]:
-    return [CURVE_COLOURS[index % len(CURVE_COLOURS)] for index in range(count)]

@@ -14,13 +14,11 @@ from torch import Tensor
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart; black and yellow are kept for the truth.
 CURVE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
-FINGER_COLOURS = {
-    "thumb": "#D55E00",
-    "index": "#E69F00",
-    "middle": "#009E73",
-    "ring": "#56B4E9",
-    "pinky": "#CC79A7",
-}
+
+
+def curve_colours(count: int) -> list[str]:
+    """Return so many colours of curves; they come round again when there are no more."""
+    return [CURVE_COLOURS[index % len(CURVE_COLOURS)] for index in range(count)]
 
 
 def new_figure(width: float, height: float) -> Figure:

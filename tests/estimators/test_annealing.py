@@ -7,8 +7,7 @@ import torch
 from support import with_pattern
 from torch import nn
 
-import guides
-from pyro_mmvae import IncompatibleError, Modality, MultimodalVAE
+from pyro_mmvae import IncompatibleError, Modality, MultimodalVAE, guides
 from pyro_mmvae.estimators import Annealing, annealed_log_likelihood, bidirectional, log_likelihood
 from pyro_mmvae.likelihoods import Bernoulli, Pointcloud
 

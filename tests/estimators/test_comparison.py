@@ -8,7 +8,7 @@ import matplotlib.image
 import pytest
 import torch
 
-import guides
+from pyro_mmvae import guides
 from pyro_mmvae.estimators import Estimate, compare, log_likelihood
 from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.plots import plot_compare

@@ -6,8 +6,7 @@ import pytest
 import torch
 from support import data, every_subset, pair, with_pattern
 
-import guides
-from pyro_mmvae import Batch
+from pyro_mmvae import Batch, guides
 from pyro_mmvae.estimators import Estimate, compare, conditional_log_likelihood, log_likelihood
 
 

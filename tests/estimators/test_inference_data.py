@@ -10,8 +10,7 @@ from matplotlib import pyplot
 from support import LATENT, data, modalities, pair
 from torch import nn
 
-import guides
-from pyro_mmvae import Batch, Modality, MultimodalVAE
+from pyro_mmvae import Batch, Modality, MultimodalVAE, guides
 from pyro_mmvae.estimators import to_inference_data
 from pyro_mmvae.likelihoods import Pointcloud
 

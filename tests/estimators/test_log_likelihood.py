@@ -17,8 +17,7 @@ from scipy.stats import kstest
 from support import LATENT, data, every_subset, modalities, pair, with_pattern
 from torch import nn
 
-import guides
-from pyro_mmvae import Batch, IncompatibleError, Modality, MultimodalVAE, Objective
+from pyro_mmvae import Batch, IncompatibleError, Modality, MultimodalVAE, Objective, guides
 from pyro_mmvae.estimators import Estimate, Refinement, batch_seed, log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.importance import weigh
 from pyro_mmvae.estimators.target import Target

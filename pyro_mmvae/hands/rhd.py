@@ -1,0 +1,231 @@
+"""Rendered Handpose Dataset: hand crops as modalities, from the official layout or a synthetic set in it."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from pyro_mmvae.data.corruption import checked_share
+from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.hands.augmentation import MARGIN, MAX_ZOOM
+from pyro_mmvae.hands.batch import HandSample, Skipped, collate
+from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS, BadSampleError
+from pyro_mmvae.hands.rhd_format import IMAGE_SIZE, sample_paths
+from pyro_mmvae.hands.rhd_index import SkipLog, load_annotations, usable_samples
+from pyro_mmvae.hands.rhd_record import MAX_POINTS, HandRecord, ReadOptions, read_record
+from pyro_mmvae.hands.rhd_view import MODALITIES, HandView, ViewOptions, blank_sample
+
+__all__ = ["MODALITIES", "RHD", "collate"]
+
+
+class RHD(Dataset[HandSample | Skipped]):
+    """One split of RHD, a hand per sample.
+
+    Of each picture the left hand is taken if strictly more of its pixels are seen than of the right one, else the
+    right hand; without masks, visible joints are counted. The crop is a square about the middle finger's MCP joint,
+    its half side 1.3 times the largest offset of a visible joint. Joints and cloud are turned by the viewpoint
+    correction, taken relative to the root, mirrored to a left hand, and divided by the length of the bone 12-11.
+    Where the depth or mask of a sample is missing, the modalities that need it are zero and not observed.
+
+    Index it with a `Draw` (or an integer, which means epoch 0): all randomness follows from seed, epoch and the
+    sample's number in the files, not from workers, order, or what was drawn before.
+
+    Samples that cannot be used are skipped. What file names and annotations tell is found here, and
+    `len(dataset)` does not count it. What only decoding tells gives a `Skipped`, which `collate` leaves out and
+    lists in `HandBatch.skipped`; `preload` or `drop_unreadable` find it beforehand.
+
+    Modalities: "rgb" (3, S, S) in [0, 1]; "cloud" (P, 3); "heatmap" (21, H, H), sigma 6 pixels at
+    256; "pose" (21, 3); "segmentation" (H, H) long, 1 on the hand.
+
+    Args:
+        root: folder with `training` and `evaluation`, or the one that holds `RHD_published_v2`.
+        split: "training" or "evaluation".
+        image_size: side S of the crop in pixels.
+        num_points: points P of a cloud, drawn anew in each epoch from the hand's pixels.
+        heatmap_size: side H of heat maps and segmentations.
+        modalities: names of what is wanted; files that none of them needs are not read.
+        augment: draw zoom, rotation, shift and colour jitter.
+        root_joint: "middle_mcp", "wrist", or "palm" (the mean of both).
+        mirror_right: make right hands left.
+        samples: share in (0, 1] as a float, or number as an integer: a random subset that depends on the seed and
+            is the same whatever else is asked for. A number beyond what there is means all.
+        ids: numbers in the files of the samples to choose from, e.g. one part of a split of your own; all if left out.
+        seed: of subset, points, augmentation and noise.
+        pixel_corruption: share of pixels replaced by random colours.
+        cloud_noise: standard deviation of Gaussian noise on cloud points, in units of the bone 12-11.
+        corrupted_share: share of samples on which such noise acts, drawn for image and cloud independently and the
+            same in all epochs.
+        preload: decode all samples now and keep them in memory, for sets that fit; workers forked later share
+            them. The samples are the same. A sample takes at most 3 S^2 bytes and 24 kB, with augmentation up to
+            four times that; a third more with segmentation.
+        workers: threads that preload.
+        frame_size: width and height of the pictures; others are skipped.
+        progress: show a bar while preloading.
+
+    Raises:
+        FileNotFoundError: no annotations there.
+        ValueError: an option makes no sense, or not one sample can be used.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        *,
+        image_size: int = 256,
+        num_points: int = 256,
+        heatmap_size: int = 64,
+        modalities: Sequence[str] = ("rgb", "cloud", "heatmap", "pose"),
+        augment: bool = False,
+        root_joint: str = "middle_mcp",
+        mirror_right: bool = True,
+        samples: float | int | None = None,
+        ids: Collection[int] | None = None,
+        seed: int = 0,
+        pixel_corruption: float = 0.0,
+        cloud_noise: float = 0.0,
+        corrupted_share: float = 1.0,
+        preload: bool = False,
+        workers: int = 2,
+        frame_size: tuple[int, int] = (IMAGE_SIZE, IMAGE_SIZE),
+        progress: bool = True,
+    ) -> None:
+        self.root = Path(root)
+        self.split = split
+        self.seed = seed
+        self.view_options = ViewOptions(
+            image_size=image_size,
+            num_points=num_points,
+            heatmap_size=heatmap_size,
+            modalities=tuple(modalities),
+            augment=augment,
+            root_joint=root_joint,
+            mirror_right=mirror_right,
+            pixel_corruption=pixel_corruption,
+            cloud_noise=cloud_noise,
+            corrupted_share=corrupted_share,
+        )
+        _check(self.view_options)
+        self.read_options = _read_options(self.view_options, (frame_size[0], frame_size[1]))
+        self._log = SkipLog()
+        self._annotations = load_annotations(root, split)
+        usable = usable_samples(root, split, self._annotations, self.read_options.frame_size, self._log)
+        wanted = usable if ids is None else sorted(set(ids) & set(usable))
+        self._require(wanted)
+        self.ids = _subset(wanted, samples, seed)
+        self._records: dict[int, HandRecord] = {}
+        if preload:
+            self._records = dict(self._read_all(workers, progress, "preloading"))
+            self._keep(list(self._records))
+        if self._log.unexpected:
+            warnings.warn(f"{self.root} ({split}): {self.report()}", stacklevel=2)
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Number of samples left out so far, by reason; those that `collate` leaves out are not among them."""
+        return self._log.counts
+
+    def report(self) -> str:
+        """Return what is used and what was left out, and why, for people."""
+        return f"{len(self)} samples used, {self._log}"
+
+    def drop_unreadable(self, workers: int = 2, progress: bool = True) -> None:
+        """Read all files once and leave out the samples that cannot be used, so that none is skipped later.
+
+        Raises:
+            ValueError: nothing is left.
+        """
+        if not self._records:
+            self._keep([index for index, _ in self._read_all(workers, progress, "checking")])
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, draw: int | Draw) -> HandSample | Skipped:
+        position, epoch = (draw.index, draw.epoch) if isinstance(draw, Draw) else (draw, 0)
+        index = self.ids[position]
+        try:
+            record = self._records[index] if self._records else self._read(index)
+        except BadSampleError as error:
+            return Skipped(index, error.reason, error.detail, blank_sample(self.view_options, index))
+        return HandView(index, record, self.view_options, self.seed, epoch).sample()
+
+    def _read(self, index: int) -> HandRecord:
+        paths = sample_paths(self.root, self.split, index)
+        return read_record(paths, self._annotations[index], self.read_options, index)
+
+    def _read_all(self, workers: int, progress: bool, label: str) -> Iterator[tuple[int, HandRecord]]:
+        with ThreadPoolExecutor(max(workers, 1)) as pool:
+            results = pool.map(self._try_read, self.ids)
+            bar = tqdm(results, f"{label} {self.split}", len(self.ids), unit="hand", disable=not progress)
+            for index, result in zip(self.ids, bar, strict=True):
+                if isinstance(result, BadSampleError):
+                    self._log.add(index, result.reason, result.detail)
+                else:
+                    yield index, result
+
+    def _try_read(self, index: int) -> HandRecord | BadSampleError:
+        try:
+            return self._read(index)
+        except BadSampleError as error:
+            return error
+
+    def _keep(self, ids: list[int]) -> None:
+        self._require(ids)
+        self.ids = ids
+
+    def _require(self, ids: list[int]) -> None:
+        if not ids:
+            raise ValueError(
+                f"{self.root}: expected usable samples of the split {self.split!r}, got none; {self._log}\n"
+                f"Check that this is RHD's layout and that pictures are {self.read_options.frame_size} "
+                f"(width, height) pixels; pass frame_size=... if yours are not"
+            )
+
+
+def _check(options: ViewOptions) -> None:
+    if unknown := set(options.modalities) - set(MODALITIES):
+        raise ValueError(f"unknown modalities {sorted(unknown)}; there are {list(MODALITIES)}")
+    if not options.modalities or len(set(options.modalities)) != len(options.modalities):
+        raise ValueError(f"expected at least one modality and each once, got {list(options.modalities)}")
+    if options.root_joint not in ROOT_JOINTS:
+        raise ValueError(f"unknown root_joint {options.root_joint!r}; there are {sorted(ROOT_JOINTS)}")
+    if min(options.image_size, options.num_points, options.heatmap_size) < 1:
+        raise ValueError("image_size, num_points and heatmap_size: expected at least 1")
+    checked_share("pixel_corruption", options.pixel_corruption)
+    checked_share("corrupted_share", options.corrupted_share)
+    if not 0 <= options.cloud_noise < float("inf"):
+        raise ValueError(f"cloud_noise: expected a standard deviation of at least 0, got {options.cloud_noise}")
+
+
+def _read_options(view: ViewOptions, frame_size: tuple[int, int]) -> ReadOptions:
+    return ReadOptions(
+        frame_size=frame_size,
+        color="rgb" in view.modalities,
+        cloud="cloud" in view.modalities,
+        segmentation="segmentation" in view.modalities,
+        resolution=view.image_size * (MAX_ZOOM if view.augment else 1.0),
+        margin=MARGIN if view.augment else 1.0,
+        root_joint=view.root_joint,
+        max_points=max(MAX_POINTS, view.num_points),
+    )
+
+
+def _subset(ids: list[int], samples: float | int | None, seed: int) -> list[int]:
+    if samples is None:
+        return ids
+    if isinstance(samples, float) and 0 < samples <= 1:
+        count = max(1, round(samples * len(ids)))
+    elif samples >= 1 and samples == int(samples):
+        count = min(int(samples), len(ids))
+    else:
+        raise ValueError(f"samples: expected a share in (0, 1] or a whole number, got {samples!r}")
+    chosen = np.random.default_rng([seed, len(ids)]).permutation(len(ids))[:count]
+    return [ids[position] for position in np.sort(chosen)]

@@ -1,0 +1,102 @@
+"""Which samples of an RHD split can be used, as far as file names and annotations tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyro_mmvae.hands.rhd_annotation import BadSampleError, Hand, check_hand, parse_hands
+from pyro_mmvae.hands.rhd_format import annotation_path, dataset_root, read_annotations, sample_paths
+
+KNOWN_BAD = {"training": frozenset({20500, 28140}), "evaluation": frozenset[int]()}
+"""Samples of the official set that the literature leaves out."""
+KNOWN_BAD_REASON = "known to be unusable"
+
+
+class SkipLog:
+    """Counts samples that were left out, by reason, and remembers the first of each.
+
+    Attributes:
+        counts: number of samples by reason.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    def add(self, index: int, reason: str, detail: str = "") -> None:
+        """Count one sample."""
+        self.counts[reason] += 1
+        self._first.setdefault(reason, f"sample {index}" + (f": {detail}" if detail else ""))
+
+    @property
+    def unexpected(self) -> int:
+        """Number of samples left out for another reason than that everybody leaves them out."""
+        return self.counts.total() - self.counts[KNOWN_BAD_REASON]
+
+    def __str__(self) -> str:
+        lines = [f"{number} x {reason} (first: {self._first[reason]})" for reason, number in self.counts.items()]
+        return f"{self.counts.total()} skipped" + "".join(f"\n  {line}" for line in lines)
+
+
+def load_annotations(root: str | Path, split: str) -> dict[int, Any]:
+    """Read a split's annotations.
+
+    Raises:
+        FileNotFoundError: there are none; the message says what was looked for.
+    """
+    path = annotation_path(root, split)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no annotations at {path}: expected a folder in RHD's layout, with {split}/color/00000.png, ... "
+            f"and {split}/anno_{split}.pickle in {dataset_root(root)}; check the path, or write a synthetic set"
+        )
+    return read_annotations(path)
+
+
+def usable_samples(
+    root: str | Path, split: str, annotations: Mapping[int, Any], frame_size: tuple[int, int], log: SkipLog
+) -> list[int]:
+    """Return the numbers of the samples that have a colour image and a hand worth reading, in order.
+
+    No image is read. What is left out is added to the log.
+    """
+    images = _image_numbers(root, split)
+    usable = []
+    for index in sorted(images | set(annotations)):
+        try:
+            _check_sample(index, split, images, annotations, frame_size)
+            usable.append(index)
+        except BadSampleError as error:
+            log.add(index, error.reason, error.detail)
+    return usable
+
+
+def _check_sample(
+    index: int, split: str, images: set[int], annotations: Mapping[int, Any], frame_size: tuple[int, int]
+) -> None:
+    if index in KNOWN_BAD[split]:
+        raise BadSampleError(KNOWN_BAD_REASON)
+    if index not in annotations:
+        raise BadSampleError("missing annotation")
+    if index not in images:
+        raise BadSampleError("missing color image")
+    hands = parse_hands(annotations[index], frame_size)
+    if not any(_is_usable(hand, frame_size) for hand in hands):
+        # Report the fault of the hand that shows more of itself.
+        check_hand(max(hands, key=lambda hand: int(hand.visible.sum())), frame_size)
+
+
+def _is_usable(hand: Hand, frame_size: tuple[int, int]) -> bool:
+    try:
+        check_hand(hand, frame_size)
+    except BadSampleError:
+        return False
+    return True
+
+
+def _image_numbers(root: str | Path, split: str) -> set[int]:
+    folder = sample_paths(root, split, 0).color.parent
+    return {int(path.stem) for path in folder.glob("*.png") if path.stem.isdecimal()}

@@ -1,0 +1,177 @@
+"""Reading one RHD sample's files into what all its random draws start from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pyro_mmvae.data.images import UnreadableImageError, read_image
+from pyro_mmvae.hands.geometry import Array, back_project
+from pyro_mmvae.hands.rhd_annotation import BadSampleError, Hand, check_hand, choose_hand, parse_hands
+from pyro_mmvae.hands.rhd_format import LEFT_HAND, RIGHT_HAND, SamplePaths, decode_depth
+
+CLOUD_RADIUS = 0.2
+"""Metres from the root; mask pixels whose depth lies farther off belong to something else."""
+MAX_POINTS = 2048
+"""Points of a cloud that are kept to draw from."""
+
+ByteImage = NDArray[np.uint8]
+
+
+class ReadOptions(NamedTuple):
+    """How a record is made.
+
+    Args:
+        frame_size: width and height that the files must have.
+        color: whether to read the colour image.
+        cloud: whether to make a cloud of mask and depth.
+        segmentation: whether to keep the hand's mask.
+        resolution: side in pixels beyond which the crop is shrunk.
+        margin: how far the kept region reaches, in half sides of the crop.
+        root_joint: centre of the ball that the cloud is cut to.
+        max_points: points of the cloud that are kept.
+    """
+
+    frame_size: tuple[int, int]
+    color: bool
+    cloud: bool
+    segmentation: bool
+    resolution: float
+    margin: float
+    root_joint: str
+    max_points: int = MAX_POINTS
+
+
+class HandRecord(NamedTuple):
+    """One sample's hand, decoded: the region around its crop, its cloud, its joints.
+
+    Args:
+        hand: the chosen hand's annotation.
+        to_region: (2, 3) affine map of image coordinates to the region's.
+        color: (h, w, 3) region of the colour image.
+        segmentation: (h, w) region of the hand's mask, 255 on the hand. None if there is no mask.
+        cloud: (N, 3) float32 metres, camera coordinates. None if there is no mask or no depth.
+    """
+
+    hand: Hand
+    to_region: Array
+    color: ByteImage | None
+    segmentation: ByteImage | None
+    cloud: NDArray[np.float32] | None
+
+
+def read_record(paths: SamplePaths, annotation: Any, options: ReadOptions, index: int) -> HandRecord:
+    """Read one sample.
+
+    Args:
+        paths: the sample's files; depth and mask may be missing.
+        annotation: the sample's annotation.
+        options: what to read.
+        index: the sample's number, which decides what points of a large cloud are kept.
+
+    Raises:
+        BadSampleError: the sample cannot be used.
+    """
+    hands = parse_hands(annotation, options.frame_size)
+    mask = _part_ids(paths, options)
+    hand = choose_hand(hands, None if mask is None else _pixel_counts(mask))
+    check_hand(hand, options.frame_size)
+    region, to_region = _region(hand, options)
+    color = _read(paths, "color", options) if options.color else None
+    on_hand = None if mask is None else _on_hand(mask, hand.is_left)
+    depth = _read(paths, "depth", options) if options.cloud and on_hand is not None else None
+    return HandRecord(
+        hand=hand,
+        to_region=to_region,
+        color=None if color is None else _cut(color.convert("RGB"), region),
+        segmentation=_segmentation(on_hand, region) if options.segmentation else None,
+        cloud=None if depth is None or on_hand is None else _cloud(np.asarray(depth), on_hand, hand, options, index),
+    )
+
+
+_MODES = {"color": ("RGB", "RGBA", "L", "P"), "depth": ("RGB", "RGBA"), "mask": ("L", "P")}
+
+
+def _read(paths: SamplePaths, kind: str, options: ReadOptions) -> Image.Image | None:
+    path = getattr(paths, kind)
+    try:
+        image = read_image(path, _MODES[kind])
+    except FileNotFoundError:
+        if kind == "color":
+            raise BadSampleError("missing color image", str(path)) from None
+        return None
+    except UnreadableImageError as error:
+        raise BadSampleError(f"unreadable {kind} image", str(error)) from error
+    if image.size != options.frame_size:
+        raise BadSampleError(
+            f"{kind} image of the wrong size", f"{path}: expected {options.frame_size}, got {image.size}"
+        )
+    return image
+
+
+def _part_ids(paths: SamplePaths, options: ReadOptions) -> ByteImage | None:
+    image = _read(paths, "mask", options)
+    return None if image is None else np.asarray(image)
+
+
+def _pixel_counts(mask: ByteImage) -> tuple[int, int]:
+    left, right = (int(np.count_nonzero(_on_hand(mask, is_left))) for is_left in (True, False))
+    if left == right == 0:
+        raise BadSampleError("empty mask", "no pixel of either hand")
+    return left, right
+
+
+def _on_hand(mask: ByteImage, is_left: bool) -> NDArray[np.bool_]:
+    parts = LEFT_HAND if is_left else RIGHT_HAND
+    return (mask >= parts.start) & (mask < parts.stop)
+
+
+class _Region(NamedTuple):
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+
+def _region(hand: Hand, options: ReadOptions) -> tuple[_Region, Array]:
+    """Rectangle of the image to keep, its size afterwards, and the map from one to the other."""
+    reach = options.margin * hand.crop_half_size
+    frame = np.array(options.frame_size)
+    start = np.clip(np.floor(hand.crop_center + 0.5 - reach), 0, frame - 1).astype(int)
+    stop = np.clip(np.ceil(hand.crop_center + 0.5 + reach), start + 1, frame).astype(int)
+    shrink = min(1.0, options.resolution / (2 * hand.crop_half_size))
+    size = np.maximum(np.rint((stop - start) * shrink), 1).astype(int)
+    factor = size / (stop - start)
+    to_region = np.column_stack([np.diag(factor), (0.5 - start) * factor - 0.5])
+    box = (int(start[0]), int(start[1]), int(stop[0]), int(stop[1]))
+    return _Region(box, (int(size[0]), int(size[1]))), to_region
+
+
+def _cut(image: Image.Image, region: _Region) -> ByteImage:
+    """Cut the region out and shrink it, averaging over the pixels that fall together."""
+    if region.size == (region.box[2] - region.box[0], region.box[3] - region.box[1]):
+        return np.array(image.crop(region.box))
+    return np.array(image.resize(region.size, resample=Image.Resampling.BILINEAR, box=region.box))
+
+
+def _segmentation(on_hand: NDArray[np.bool_] | None, region: _Region) -> ByteImage | None:
+    if on_hand is None:
+        return None
+    return _cut(Image.fromarray(on_hand.astype(np.uint8) * np.uint8(255)), region)
+
+
+def _cloud(
+    depth: ByteImage, on_hand: NDArray[np.bool_], hand: Hand, options: ReadOptions, index: int
+) -> NDArray[np.float32]:
+    rows, columns = np.divmod(np.flatnonzero(on_hand), on_hand.shape[1])  # faster than nonzero in two dimensions
+    metres = decode_depth(depth[None, rows, columns])[0]
+    points = back_project(np.column_stack([columns, rows]), metres, hand.camera)
+    near = np.linalg.norm(points - hand.root(options.root_joint), axis=1) <= CLOUD_RADIUS
+    points = points[near]
+    if len(points) == 0:
+        raise BadSampleError("empty cloud", f"no hand pixel within {CLOUD_RADIUS} m of the root")
+    if len(points) > options.max_points:
+        kept = np.random.default_rng([index]).choice(len(points), options.max_points, replace=False)
+        points = points[kept]
+    return points.astype(np.float32)

@@ -1,0 +1,83 @@
+"""Command line of the synthetic hand set."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+from .dataset import generate
+from .preview import contact_sheet
+from .render import RENDERERS
+
+_DESCRIPTION = """\
+Renders pictures of hands and writes them in the layout of the Rendered Handpose Dataset (RHD): colour, depth and part
+masks as PNG, 42 joints in camera coordinates and in pixels, with visibility, and the camera's matrix.
+
+Hands are kinematic (21 joints, bone lengths of RHD, joint limits, no self-penetration), left or right, sometimes
+both, with forearms, random complexions, light and backgrounds. All of it is made on the CPU, by numpy alone unless
+open3d is asked for. The same seed gives the same set, whatever the number of processes; a finished set is not made
+again.
+"""
+_EPILOG = """\
+examples:
+  python -m pyro_mmvae.hands.synthetic --out data/hands --train 2000 --eval 400
+  python -m pyro_mmvae.hands.synthetic --out data/tiny --train 8 --eval 4 --preview sheet.png
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m pyro_mmvae.hands.synthetic",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
+    add("--train", type=int, default=2000, metavar="N", help="training samples (default 2000)")
+    add("--eval", type=int, default=400, metavar="M", help="evaluation samples (default 400)")
+    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
+    add("--size", type=int, default=320, metavar="PX", help="height and width (default 320, as RHD)")
+    add(
+        "--renderer",
+        choices=RENDERERS,
+        default="numpy",
+        help="numpy (default), or open3d's ray caster, which draws the same and needs the extra [open3d]",
+    )
+    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
+    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first samples to look at")
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit status."""
+    args = _parser().parse_args(arguments)
+    try:
+        root = generate(
+            args.out,
+            args.train,
+            args.eval,
+            args.seed,
+            renderer=args.renderer,
+            workers=args.workers,
+            image_size=args.size,
+            progress=not args.quiet,
+        )
+        print(f"{root}: {args.train} training and {args.eval} evaluation samples")
+        if args.preview:
+            print(f"{contact_sheet(root, args.preview)}: the first samples")
+    except (ValueError, ImportError, OSError, BrokenExecutor) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; nothing was kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

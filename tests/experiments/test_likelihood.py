@@ -1,0 +1,172 @@
+"""`python -m experiments.likelihood` on runs of several experiments."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pyro_mmvae import estimators
+from pyro_mmvae.experiments.common.opened import open_run
+from pyro_mmvae.experiments.likelihood.cli import main
+from pyro_mmvae.experiments.mnist.cli import main as train_digits
+from pyro_mmvae.experiments.rhd.cli import main as train_hands
+from pyro_mmvae.hands.synthetic import generate
+
+TINY = ["--widths", "16", "--label-widths", "16", "--latent-dim", "3", "--epochs", "1", "--num-samples", "2"]
+HANDS = [
+    *("--image-size=32", "--num-points=16", "--map-size=16", "--width=8", "--decoder-width=4", "--cloud-width=32"),
+    *("--latent-dim=8", "--batch-size=8", "--pretrained=False", "--workers=0", "--preload=True"),
+]
+SHORT = ["--device", "cpu", "--no-figures"]
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    out = tmp_path_factory.mktemp("digits") / "run"
+    train_digits(["--guide", "poe", "--samples", "64", "--test-samples", "4", "--out", str(out), *TINY, *SHORT])
+    return out
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hands")
+    data = generate(folder / "set", 16, 6, seed=1, workers=1, progress=False)
+    train_hands(["--guide", "gpoe", "--data", str(data), "--epochs", "1", "--out", str(folder / "run"), *HANDS, *SHORT])
+    return folder / "run"
+
+
+def saved(run):
+    (path,) = (run / "likelihood").glob("*.json")
+    content = json.loads(path.read_text())
+    text = path.with_suffix(".md").read_text()
+    path.unlink()
+    return content, text
+
+
+def test_the_numbers_are_those_of_the_estimators(digits, capsys):
+    arguments = ["--of", "image", "--given", "image", "label", "--num-samples", "30", "--device", "cpu"]
+    main([str(digits), *arguments, "--defensive", "0.1", "--refine", "2"])
+    content, text = saved(digits)
+    assert text.strip() in capsys.readouterr().out
+    assert content["quantity"] == "log p(image)"
+    assert content["experiment"] == "mnist"
+    found = content["log_likelihood"]
+    assert found["n"] == 300
+    assert f"{found['mean']:.2f} ± {found['se']:.2f}" in text
+    opened = open_run(digits)
+    (batch,) = opened.batches
+    own = estimators.log_likelihood(
+        opened.model, opened.guide, batch, of=["image"], num_samples=30, defensive=0.1, refine=2, seed=7
+    )
+    assert found["mean"] == pytest.approx(own.mean, abs=5 * np.hypot(found["mc_se"], own.summary()["mc_se"]))
+    assert found["mean"] != own.mean  # another seed
+
+
+def test_conditionals_and_their_evidence(digits):
+    # Half of the draws from the prior: after one epoch the label's posterior is far too narrow.
+    base = [str(digits), "--of", "image", "--num-samples", "400", "--device", "cpu", "--test-samples", "50"]
+    base += ["--defensive", "0.5"]
+    means = {}
+    for evidence in ("prior", "importance"):
+        main([*base, "--on", "label", "--evidence", evidence])
+        content, _ = saved(digits)
+        assert content["quantity"] == "log p(image | label)"
+        assert content["log_likelihood"]["n"] == 50
+        means[evidence] = content["log_likelihood"]["mean"]
+    main([*base[:2], "image", "label", *base[3:]])
+    joint = saved(digits)[0]["log_likelihood"]["mean"]
+    assert means["prior"] == pytest.approx(means["importance"], abs=0.2)
+    opened = open_run(digits, 50)
+    (batch,) = opened.batches
+    with torch.no_grad():
+        probabilities = opened.model.decode(opened.model.prior().sample((20_000,)), "label").probs.mean(0)
+    evidence = probabilities.log()[batch.data["label"].argmax(-1)].mean().item()
+    assert joint - means["prior"] == pytest.approx(evidence, abs=0.1)
+
+
+def test_annealed_between_bounds(digits, capsys):
+    arguments = ["--of", "image", "--anneal", "20", "--chains", "3", "--test-samples", "5", "--device", "cpu"]
+    main([str(digits), *arguments, "--simulate", "4"])
+    content, text = saved(digits)
+    assert text.strip() in capsys.readouterr().out
+    assert "annealed, 20 temperatures, 3 chains" in text
+    opened = open_run(digits, 5)
+    (batch,) = opened.batches
+    annealing = estimators.Annealing(num_temperatures=20, num_chains=3)
+    direct = estimators.annealed_log_likelihood(
+        opened.model, batch, of=["image"], annealing=annealing, seed=estimators.batch_seed(0, 0)
+    )
+    assert content["log_likelihood"]["mean"] == pytest.approx(direct.mean)
+    assert content["log_likelihood"]["n"] == 5
+    assert content["options"]["given"] == []
+    simulated = content["simulated"]
+    assert simulated["n"] == 4
+    direct = estimators.bidirectional(opened.model, 4, of=["image"], annealing=annealing, seed=0)
+    assert (simulated["lower"], simulated["upper"]) == pytest.approx((direct.lower.mean, direct.upper.mean().item()))
+    assert f"between {simulated['lower']:.2f} and {simulated['upper']:.2f}" in text
+
+
+def test_poses_have_a_log_likelihood(hands):
+    main([str(hands), "--of", "pose", "--num-samples", "30", "--device", "cpu", "--test-samples", "5"])
+    content, _ = saved(hands)
+    assert content["experiment"] == "rhd"
+    assert content["options"]["given"] == ["rgb", "cloud"]
+    assert np.isfinite(content["log_likelihood"]["mean"])
+    assert content["log_likelihood"]["n"] == 5
+
+
+def test_runs_that_do_not_say_their_experiment_are_known_by_their_options(hands):
+    config = hands / "config.yaml"
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join(line for line in lines if not line.startswith("experiment:")))
+    assert open_run(hands).experiment == "rhd"
+    config.write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--of: expected at least one modality"),
+        (["--of", "cloud"], "are energies, known up to a constant"),
+        (["--of", "rgb"], "does not decode ['rgb']"),
+        (["--of", "pose", "--given", "heatmap"], "does not encode ['heatmap']"),
+        (["--of", "pose", "--on", "pose"], "cannot be conditioned on"),
+        (["--of", "pose", "--num-samples", "0"], "--num-samples: expected at least 1"),
+        (["--of", "pose", "--defensive", "1"], "--defensive: expected a share"),
+        (["--of", "pose", "--anneal", "-1"], "--anneal, --chains, --simulate: expected at least 0"),
+        (["--of", "pose", "--simulate", "3"], "simulated for --anneal, which is missing"),
+        (["--of", "pose", "--anneal", "9", "--given", "rgb"], "has no use for --given"),
+        (["--of", "pose", "--refine", "-1"], "--refine: expected at least 0"),
+        (["--of", "pose", "--test-samples", "0"], "expected at least one test sample"),
+        (["--of", "pose", "--best", "True"], "no checkpoint"),
+    ],
+)
+def test_mistakes_end_in_one_line(arguments, message, hands, capsys):
+    with pytest.raises(SystemExit) as error:
+        main([str(hands), "--device", "cpu", *arguments])
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not list((hands / "likelihood").glob("*.json"))
+
+
+def test_a_folder_without_a_run(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--of", "image"])
+    assert f"no run in {tmp_path}" in capsys.readouterr().err
+
+
+def test_evidence_is_importance_sampled_unless_it_is_of_labels(digits):
+    """Draws from the prior never hit an image: log p(label | image) came out above zero."""
+    common = ["--num-samples", "100", "--device", "cpu", "--test-samples", "20"]
+    main([str(digits), "--of", "label", "--on", "image", *common])
+    content, text = saved(digits)
+    assert content["options"]["evidence"] == "importance"
+    assert content["log_likelihood"]["mean"] < 0
+    assert "log p(image) from its posterior" in text
+    main([str(digits), "--of", "image", "--on", "label", *common])
+    content, text = saved(digits)
+    assert content["options"]["evidence"] == "prior"
+    assert "log p(label) from p(z)" in text

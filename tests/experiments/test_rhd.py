@@ -1,0 +1,303 @@
+"""The hand experiment from end to end on a handful of rendered hands, through its command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from pyro_mmvae import Batch, guides
+from pyro_mmvae.experiments.common.configuration import options, read
+from pyro_mmvae.experiments.common.runs import load_checkpoint, lock
+from pyro_mmvae.experiments.rhd.build import build_loss
+from pyro_mmvae.experiments.rhd.cli import main
+from pyro_mmvae.experiments.rhd.config import FLOWS, Config, resolved
+from pyro_mmvae.experiments.rhd.options import EvaluateOptions
+from pyro_mmvae.experiments.rhd.reuse import with_changes
+from pyro_mmvae.hands.synthetic import generate
+
+SMALL = [
+    *("--image-size=32", "--num-points=16", "--map-size=16", "--width=8", "--decoder-width=4", "--cloud-width=32"),
+    *("--latent-dim=8", "--batch-size=8", "--pretrained=False", "--workers=0", "--preload=True", "--device=cpu"),
+]
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("hands") / "set", 20, 8, seed=1, workers=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def run(hands, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "gpoe"
+    main(["--guide", "gpoe", "--data", str(hands), "--epochs", "2", "--out", str(out), *SMALL])
+    return out
+
+
+def metrics_of(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_leaves_everything_behind(run):
+    found = metrics_of(run)
+    assert set(found["posteriors"]) == {"rgb", "cloud", "joint"}
+    for block in (*found["posteriors"].values(), found["baseline"]["mean_pose"]):
+        assert set(block) == {"epe_mm", "auc_20_50", "pck"}
+        assert 0 < block["epe_mm"]["mean"] < 500
+        assert len(block["pck"]["thresholds_mm"]) == len(block["pck"]["values"])
+    assert {"bound", "kl|rgb", "log_prob/pose|rgb+cloud"} <= set(found["elbo"])
+    assert found["seconds"] > 0
+    assert found["samples_per_second"] > 0
+    assert found["config"]["guide"] == "gpoe"
+    assert "torch" in found["versions"]
+    figures = {p.name for p in (run / "figures").iterdir()}
+    assert {"pck.png", "skeletons.png", "skeletons_3d.png", "clouds.png", "heatmaps.png", "training.png"} <= figures
+    with (run / "history.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0.0", "1.0"]
+
+
+def test_checkpoints_hold_data_and_no_code(run):
+    content = load_checkpoint(run / "checkpoints" / "last.ckpt")
+    assert any(key.startswith("loss.guide.") for key in content["state_dict"])
+    (run / "checkpoints" / "bad.ckpt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="not a checkpoint that can be loaded safely"):
+        load_checkpoint(run / "checkpoints" / "bad.ckpt")
+
+
+def test_a_run_is_repeated_from_its_own_configuration(run, tmp_path):
+    main(["--config", str(run / "config.yaml"), "--out", str(tmp_path / "again"), "--no-figures"])
+    again, first = metrics_of(tmp_path / "again"), metrics_of(run)
+    assert again["posteriors"] == first["posteriors"]
+    assert again["elbo"] == first["elbo"]
+
+
+def test_another_run_cannot_pass_for_a_resumed_one(run, capsys):
+    with pytest.raises(SystemExit):
+        main(["--config", str(run / "config.yaml"), "--resume", "--seed", "5"])
+    assert "seed: 0 -> 5" in capsys.readouterr().err
+
+
+def test_two_processes_cannot_write_into_one_folder(hands, tmp_path, capsys):
+    with lock(tmp_path / "run"), pytest.raises(SystemExit):
+        main(["--data", str(hands), "--epochs", "1", "--out", str(tmp_path / "run"), *SMALL])
+    assert "another process is writing" in capsys.readouterr().err
+
+
+def test_an_early_stopped_run_is_reported_and_resumed_at_its_best(hands, tmp_path):
+    arguments = ["--data", str(hands), "--epochs", "6", "--early-stop", "1", "--learning-rate", "0", "--no-figures"]
+    arguments += ["--out", str(tmp_path / "run"), *SMALL]
+    main(arguments)
+    first = metrics_of(tmp_path / "run")
+    (tmp_path / "run" / "metrics.json").unlink()
+    main([*arguments, "--resume"])
+    again = metrics_of(tmp_path / "run")
+    assert again["posteriors"] == first["posteriors"]
+    assert again["seconds"] == first["seconds"]  # no epoch was added
+    with (tmp_path / "run" / "history.csv").open() as file:
+        assert len(list(csv.DictReader(file))) < 6
+
+
+def test_unreadable_training_samples_are_counted(hands, tmp_path):
+    broken = tmp_path / "set"
+    shutil.copytree(hands, broken)
+    # Of five, one at most is held out and three at most are in the last, incomplete batch.
+    for path in sorted((broken / "training" / "color").iterdir())[3:8]:
+        path.write_bytes(path.read_bytes()[:200])
+    arguments = ["--data", str(broken), "--epochs", "1", "--out", str(tmp_path / "run"), "--no-figures", *SMALL]
+    main([*arguments, "--preload=False"])
+    found = metrics_of(tmp_path / "run")["training_samples"]
+    assert 1 <= found["skipped_in_last_epoch"] <= 5
+    assert found["used"] == 19 - found["skipped_in_last_epoch"]
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_run(hands, tmp_path):
+    command = [sys.executable, "-m", "experiments.rhd", "--data", str(hands), "--epochs", "2", "--devices", "2"]
+    subprocess.run([*command, "--out", str(tmp_path / "run"), *SMALL], check=True, timeout=600)
+    assert set(metrics_of(tmp_path / "run")["posteriors"]) == {"rgb", "cloud", "joint"}
+
+
+@pytest.mark.slow
+def test_the_demo_reaches_its_bars(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["--guide", "gpoe", "--out", "run"])
+    found = metrics_of(tmp_path / "run")
+    baseline = found["baseline"]["mean_pose"]["epe_mm"]["mean"]
+    assert found["posteriors"]["rgb"]["epe_mm"]["mean"] < 0.7 * baseline
+    assert found["posteriors"]["cloud"]["epe_mm"]["mean"] < 0.5 * baseline
+
+
+def test_a_finished_run_is_not_overwritten(run, capsys):
+    with pytest.raises(SystemExit):
+        main(["--config", str(run / "config.yaml")])
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_evaluation_gives_the_same_numbers_again(run, tmp_path):
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu"])
+    assert metrics_of(tmp_path)["posteriors"] == metrics_of(run)["posteriors"]
+
+
+def test_evaluation_does_not_overwrite_results(run, tmp_path, capsys):
+    arguments = ["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures"]
+    main(arguments)
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "metrics.json exists" in capsys.readouterr().err
+
+
+def test_the_baseline_belongs_to_the_run(run, tmp_path):
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures", "--seed", "3"])
+    assert metrics_of(tmp_path)["baseline"] == metrics_of(run)["baseline"]
+
+
+def test_noise_that_was_in_training_alone_stays_there():
+    trained = Config(pixel_corruption=0.7, corrupt="train")
+    changed, _ = with_changes(trained, EvaluateOptions(run=Path("run"), cloud_noise=0.1))
+    assert (changed.corrupt, changed.pixel_corruption, changed.cloud_noise) == ("test", 0.0, 0.1)
+    same, changes = with_changes(trained, EvaluateOptions(run=Path("run")))
+    assert (same, changes) == (trained, {})
+
+
+def test_evaluation_under_noise_differs_and_says_so(run, tmp_path):
+    noise = ["--pixel-corruption", "0.5", "--cloud-noise", "0.5"]
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures", *noise])
+    found = metrics_of(tmp_path)
+    assert found["posteriors"]["cloud"] != metrics_of(run)["posteriors"]["cloud"]
+    assert found["config"]["pixel_corruption"] == 0.5
+
+
+def test_predictions_for_a_folder_of_images(run, hands, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in sorted((hands / "evaluation" / "color").iterdir())[:3]:
+        shutil.copy(path, images)
+    (images / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    main(["predict", str(run), str(images), "--out", str(tmp_path / "out"), "--device", "cpu", "--bone-mm", "30"])
+    found = np.load(tmp_path / "out" / "poses.npz", allow_pickle=False)
+    assert found["pose"].shape == (3, 21, 3)
+    assert found["spread"].shape == (3, 21)
+    assert (found["spread"] > 0).all()
+    assert "broken.png" not in found["names"]
+    assert (tmp_path / "out" / "poses.png").stat().st_size > 0
+
+
+def test_a_folder_with_colour_and_annotations_alone(hands, tmp_path):
+    bare = tmp_path / "bare"
+    for split in ("training", "evaluation"):
+        shutil.copytree(hands / split / "color", bare / split / "color")
+        shutil.copy(hands / split / f"anno_{split}.pickle", bare / split)
+    out = tmp_path / "run"
+    main(["--data", str(bare), "--epochs", "1", "--out", str(out), *SMALL])
+    found = metrics_of(out)
+    assert set(found["posteriors"]) == {"rgb", "joint"}  # the cloud's would only show the prior
+    assert "kl|cloud" not in found["elbo"]
+    assert np.isfinite(found["posteriors"]["rgb"]["epe_mm"]["mean"])
+    main(["evaluate", str(out), "--out", str(tmp_path / "evaluation"), "--device", "cpu", "--no-figures"])
+
+
+@pytest.mark.parametrize(
+    ("guide", "setting"), [("moe", "rcs2chps"), ("crossmodal", "rc2chp"), ("poe", "c2p"), ("joint", "r2p")]
+)
+def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
+    options = ["--guide", guide, "--setting", setting, "--samples", "16", "--epochs", "1", "--no-figures"]
+    main(["--data", str(hands), "--out", str(tmp_path / "run"), *options, *SMALL])
+    found = metrics_of(tmp_path / "run")
+    inputs = FLOWS[setting].inputs[: 1 if guide == "crossmodal" else None]
+    assert set(found["posteriors"]) == {*inputs, *(["joint"] if len(inputs) > 1 else [])}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--guide", "goe"], "unknown name 'goe' in pyro_mmvae.guides; choose one of attention, crossmodal"),
+        (["--objective", "elbo"], "unknown name 'elbo'"),
+        (["--guide-options", "prior_expert=false"], "do not fit the guide 'gpoe'"),
+        (["--guide-options", "hidden"], "expected name=value"),
+        (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
+        (["--num-points", "200"], "square number"),
+        (["--batch-size", "0"], "expected at least 1"),
+        (["--samples", "-1"], "expected a share"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--device", "cuda"], "CUDA"),
+        (["--beta-end", "0"], "--beta-end: expected a positive weight"),
+        (["--samples", "1.9"], "whole number"),
+        (["--resume"], "nothing to resume"),
+        (["evaluate", "nowhere"], "no run in nowhere"),
+        (["predict", "nowhere", "."], "no run in nowhere"),
+    ],
+)
+def test_mistakes_end_in_one_line(arguments, message, hands, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if arguments[0].startswith("--"):
+        data = [] if "--data" in arguments else ["--data", str(hands)]
+        arguments = [*SMALL, *data, "--epochs", "1", *arguments]
+    with pytest.raises(SystemExit) as error:
+        main(arguments)
+    assert error.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_bad_configuration_files_are_refused(tmp_path):
+    for content, message in [
+        ("guide: [", "is not YAML"),
+        ("guid: poe", "unknown options"),
+        ("epochs: many", "expected int or NoneType, got 'many'"),
+        ("beta_start: small", "expected float, got 'small'"),
+        ("- 1", "expected options"),
+        ("!!python/object/apply:os.system ['true']", "is not YAML"),
+    ]:
+        path = tmp_path / "config.yaml"
+        path.write_text(content)
+        with pytest.raises(SystemExit, match=message):
+            main(["--config", str(path)])
+
+
+def test_numbers_in_configuration_files_mean_what_they_look_like(tmp_path):
+    (tmp_path / "config.yaml").write_text("beta_start: 1e-4\nlearning_rate: 3e-4\n")
+    found = read(Config, tmp_path / "config.yaml")
+    assert (found.beta_start, found.learning_rate) == (1e-4, 3e-4)
+    assert options(["a=1e-3", "b=true", "c=learned", "d=3"]) == {"a": 1e-3, "b": True, "c": "learned", "d": 3}
+
+
+def test_presets_fill_in_what_is_not_given():
+    demo, paper = resolved(Config()), resolved(Config(data="somewhere", guide="moe"))
+    assert (demo.image_size, demo.objective, demo.pretrained) == (64, "mixing", False)
+    assert (paper.image_size, paper.num_points, paper.objective, paper.pretrained) == (256, 256, "mmvae", True)
+    assert str(demo.run) == "runs/rhd/rc2chp-gpoe-mixing-s0"
+
+
+def fake_hands(size=2):
+    return Batch.of(
+        {
+            "rgb": torch.empty(size, 3, 64, 64),
+            "cloud": torch.empty(size, 64, 3),
+            "heatmap": torch.empty(size, 21, 32, 32),
+            "pose": torch.empty(size, 21, 3),
+            "segmentation": torch.zeros(size, 32, 32, dtype=torch.long),
+        }
+    )
+
+
+@pytest.mark.parametrize("guide", guides.available())
+def test_the_real_networks_on_a_fake_gpu_and_on_meta(guide):
+    """The loss neither mixes devices nor waits for the device, and its gradients have shapes."""
+    setting = "r2hp" if guide == "crossmodal" else "rcs2chps"
+    config = resolved(Config(guide=guide, setting=setting))
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
+        loss = build_loss(config)
+        loss.elbo.validate = False
+        assert loss(fake_hands()).device.type == "cuda"
+    with torch.device("meta"):
+        loss = build_loss(config)
+        loss.elbo.validate = False
+        loss(fake_hands()).backward()
+    assert all(p.grad is not None for p in loss.parameters())

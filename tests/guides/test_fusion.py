@@ -1,0 +1,189 @@
+"""Fusion rules against their formulas, written out by hand."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+
+import pyro
+import pytest
+import torch
+from support import LATENT, data, modalities, pair, with_pattern
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.distributions import Normal
+
+from pyro_mmvae import Batch, IncompatibleError, Modality, guides
+from pyro_mmvae.guide import Experts
+
+
+def batch_and_mask(guide):
+    batch = with_pattern(Batch.of(data()))
+    return batch, guide.observed(batch)
+
+
+class TestMoPoE:
+    @pytest.mark.parametrize("prior_expert", [True, False])
+    def test_density_is_the_mixture_over_subsets_of_what_is_observed(self, prior_expert):
+        _, guide = pair("mopoe", prior_expert=prior_expert)
+        batch, observed = batch_and_mask(guide)
+        experts = guide.experts(guide.features(batch))
+        z = torch.randn(6, LATENT)
+        for b in range(6):
+            there = [m for m in range(3) if observed[b, m]]
+            densities = []
+            for subset in [s for size in range(1, len(there) + 1) for s in combinations(there, size)]:
+                precision = sum(experts.scale[b, m] ** -2 for m in subset) + prior_expert
+                loc = sum(experts.loc[b, m] * experts.scale[b, m] ** -2 for m in subset) / precision
+                densities.append(Normal(loc, precision**-0.5).log_prob(z[b]).sum())
+            expected = torch.stack(densities).logsumexp(0) - math.log(len(densities))
+            torch.testing.assert_close(guide.posterior(batch).log_prob(z)[b], expected)
+
+    def test_component_is_the_product_of_all_that_is_observed(self, truth):
+        guide = guides.load("mopoe")(truth.modalities(), truth.latent_dim).double()
+        truth.set_exact_experts(guide)
+        batch = with_pattern(truth.sample(8))
+        loc, scale = truth.posterior(batch)
+        torch.testing.assert_close(guide.component(batch).mean, loc)
+        torch.testing.assert_close(guide.component(batch).stddev, scale)
+
+    def test_a_plain_mixture_has_no_component_for_a_subset(self):
+        _, guide = pair("moe")
+        with pytest.raises(IncompatibleError, match="no component for a whole subset"):
+            guide.component(Batch.of(data()))
+
+    def test_precisions_beyond_half_precision(self, monkeypatch):
+        """Autocast keeps scales in float32 on accelerators, but would halve their products in a matrix product."""
+        _, guide = pair("mopoe")
+        sharp = Experts(torch.randn(6, 3, LATENT), torch.full((6, 3, LATENT), 1e-3))
+        monkeypatch.setattr(guide, "experts", lambda features: sharp)
+        batch = with_pattern(Batch.of(data()))
+        full = guide.posterior(batch).component_distribution
+        with torch.autocast("cpu", torch.float16):
+            half = guide.posterior(batch).component_distribution
+        torch.testing.assert_close(half.mean, full.mean)
+        torch.testing.assert_close(half.stddev, full.stddev)
+
+    def test_too_many_inputs(self):
+        parts = [Modality(f"m{i}", encoder=nn.Linear(2, 2)) for i in range(9)]
+        with pytest.raises(ValueError, match="9 inputs would need 511 components; use the guide `poe`"):
+            guides.load("mopoe")(parts, 2)
+
+
+class TestAttention:
+    @pytest.mark.parametrize("heads", [1, 2])
+    def test_moments_are_averaged_by_attention(self, heads):
+        _, guide = pair("attention", heads=heads)
+        with torch.no_grad():
+            guide.stand_in.normal_()
+        batch, observed = batch_and_mask(guide)
+        experts = guide.experts(guide.features(batch))
+        keys = guide.keys(experts.loc)
+        posterior, width = guide.posterior(batch), LATENT // heads
+        for b in range(6):
+            there = [m for m in range(3) if observed[b, m]]
+            query = guide.queries(experts.loc[b, 0]) if observed[b, 0] else guide.stand_in
+            for head in range(heads):
+                part = slice(head * width, (head + 1) * width)
+                alpha = torch.stack([query[part] @ keys[b, m, part] / math.sqrt(width) for m in there]).softmax(0)
+                loc = sum(a * experts.loc[b, m, part] for a, m in zip(alpha, there, strict=True))
+                variance = sum(a * experts.scale[b, m, part] ** 2 for a, m in zip(alpha, there, strict=True))
+                torch.testing.assert_close(posterior.mean[b, part], loc)
+                torch.testing.assert_close(posterior.variance[b, part], variance)
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match=r"primary 'd' has no encoder; choose one of \['a', 'b', 'c'\]"):
+            pair("attention", primary="d")
+        with pytest.raises(ValueError, match="expected a divisor of latent_dim = 2, got 3"):
+            pair("attention", heads=3)
+
+
+class TestSet:
+    def test_equation_8(self):
+        """H = I + MultiHead(I, X_S, X_S), g = H + f(H), with PyTorch's own attention over the observed embeddings."""
+        _, guide = pair("set", width=8, heads=2)
+        reference = nn.MultiheadAttention(8, 2, batch_first=True)
+        with torch.no_grad():
+            reference.in_proj_weight.copy_(torch.cat([guide.queries.weight, guide.keys.weight, guide.values.weight]))
+            reference.in_proj_bias.copy_(torch.cat([guide.queries.bias, guide.keys.bias, guide.values.bias]))
+            reference.out_proj.load_state_dict(guide.merge.state_dict())
+        batch, observed = batch_and_mask(guide)
+        features = guide.features(batch)
+        embedded = torch.stack([guide.embeddings[n](f) for n, f in zip(guide.inputs, features, strict=True)], 1)
+        for b in range(6):
+            there = embedded[b : b + 1, observed[b]]
+            hidden = guide.query + reference(guide.query.expand(1, 1, -1), there, there)[0][0, 0]
+            loc, scale = guide.moments(hidden + guide.connected(hidden))
+            torch.testing.assert_close(guide.posterior(batch).mean[b], loc)
+            torch.testing.assert_close(guide.posterior(batch).stddev[b], scale)
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="expected a divisor of width = 10, got 3"):
+            pair("set", width=10, heads=3)
+
+
+class TestTransformer:
+    def test_only_observed_tokens_are_read(self):
+        _, guide = pair("transformer", width=8, heads=2)
+        batch, observed = batch_and_mask(guide)
+        experts = guide.experts(guide.features(batch))
+        tokens = guide.token(torch.cat([experts.loc, experts.scale], -1)) + guide.modality
+        for b in range(6):
+            out = guide.encoder(tokens[b : b + 1, observed[b]])[0].mean(0)
+            loc, scale = guide.moments(out)
+            torch.testing.assert_close(guide.posterior(batch).mean[b], loc, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(guide.posterior(batch).stddev[b], scale, rtol=1e-4, atol=1e-5)
+
+    def test_modalities_are_told_apart(self):
+        """The same value means something else from another sensor."""
+        parts = [Modality(n, encoder=nn.Identity(), features=2) for n in ("a", "b")]
+        guide = guides.load("transformer")(parts, 2)
+        guide.heads["b"].load_state_dict(guide.heads["a"].state_dict())
+        value = torch.randn(4, 2)
+        means = [guide.posterior(Batch.of({name: value})).mean for name in ("a", "b")]
+        assert not torch.allclose(*means)
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="expected a divisor of width = 128, got 5"):
+            pair("transformer", heads=5)
+        with pytest.raises(ValueError, match="layers: expected at least 1, got 0"):
+            pair("transformer", layers=0)
+
+
+@pytest.mark.parametrize("name", ["attention", "mopoe", "set", "transformer"])
+def test_evaluation_mode_without_gradients_gives_the_same(name):
+    """PyTorch's fast paths of attention must not change the result, nor make NaN of samples that see nothing."""
+    guide = guides.load(name)(modalities(), LATENT)
+    rows = torch.arange(6)
+    batch = Batch.of(data(), {"a": rows % 2 == 0, "b": rows % 3 == 0, "c": rows < 3})
+    training = guide.posterior(batch)
+    with torch.no_grad():
+        evaluation = guide.eval().posterior(batch)
+    torch.testing.assert_close(training.mean, evaluation.mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(training.variance, evaluation.variance, rtol=1e-4, atol=1e-5)
+    assert not guide.observed(batch)[5].any()
+    torch.testing.assert_close(evaluation.mean[5], torch.zeros(LATENT), rtol=0, atol=0)
+    torch.testing.assert_close(evaluation.variance[5], torch.ones(LATENT))
+
+
+@pytest.mark.parametrize("name", ["attention", "mopoe", "set", "transformer"])
+def test_evaluation_mode_on_a_fake_gpu(name):
+    """Nor may the fast paths wait for the device."""
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"), pyro.validation_enabled(False):
+        guide = guides.load(name)(modalities(), LATENT).eval()
+        values = {n: torch.empty(v.shape) for n, v in data().items()}
+        batch = Batch.of(values, {"a": torch.ones(6, dtype=torch.bool)})
+        with torch.no_grad():
+            assert guide.posterior(batch).mean.device.type == "cuda"
+
+
+@pytest.mark.parametrize("name", ["attention", "mopoe", "set", "transformer"])
+def test_samples_that_see_nothing_leave_gradients_finite(name):
+    guide = guides.load(name)(modalities(), LATENT)
+    rows = torch.arange(6)
+    batch = Batch.of(data(), {n: rows < 3 for n in "abc"})
+    posterior = guide.posterior(batch)
+    (posterior.mean.sum() + posterior.variance.log().sum()).backward()
+    for key, parameter in guide.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
