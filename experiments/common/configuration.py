@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import textwrap
 import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 
 import tyro
 import yaml
 
 from pyro_mmvae.experiments.common.files import write_text
 
+if TYPE_CHECKING:
+    from pyro_mmvae.experiments.common.run_config import Preset, RunConfig
+
 C = TypeVar("C")
+R = TypeVar("R", bound="RunConfig")
 EXPERIMENT = "experiment"
 """Line of the file that names the experiment, a class variable of the dataclass."""
+
+
+def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
+    """Fill a run's configuration: defaults, then its preset, then `--config FILE`, then the command line.
+
+    `--help` prints the values that a run with the other options would have.
+
+    Raises:
+        SystemExit: bad options, after a message; or `--help`.
+        ValueError: options out of range, or that do not fit together.
+    """
+    given, rest = _file(cls, argv, prog)
+    words = [word for word in rest if word not in ("-h", "--help")]
+
+    def filled(default: dict[str, Any], words: Sequence[str]) -> R:
+        return tyro.cli(cls, args=words, default=cls(**default), prog=prog, description=cls.about)
+
+    first = filled(given, words)
+    base = {**(first.preset.options if first.preset else {}), **given}
+    config = filled(base, words)
+    # In turn: one implied option may decide about the next.
+    while missing := {n: v for n, v in config.implied().items() if getattr(config, n) is None and v is not None}:
+        base |= missing
+        config = dataclasses.replace(config, **missing)
+    if len(words) < len(rest):
+        filled(base, rest)
+    config.check()
+    return dataclasses.replace(config, config=None, out=config.run)
 
 
 def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
@@ -26,38 +59,60 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
     Raises:
         SystemExit: bad options, after a message; or `--help`.
     """
+    given, rest = _file(cls, argv, prog)
+    return tyro.cli(cls, args=rest, default=cls(**given) if given else None, prog=prog, description=description)
+
+
+def _file(cls: type, argv: Sequence[str], prog: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what `--config FILE` says, and the other words."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", type=Path, default=None)
     known, rest = first.parse_known_args(list(argv))
-    if not known.config:
-        return tyro.cli(cls, args=rest, prog=prog, description=description)
     try:
-        default = read(cls, known.config)
+        return (said(cls, known.config) if known.config else {}), rest
     except (OSError, ValueError) as error:
         raise SystemExit(f"{prog}: error: {error}") from error
-    return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
 
 
 def read(cls: type[C], path: Path) -> C:
-    """Read a dataclass from a YAML file.
+    """Read a dataclass from a YAML file; what it does not say has its default.
+
+    Raises:
+        ValueError: see `said`.
+    """
+    return cls(**said(cls, path))
+
+
+def said(cls: type, path: Path) -> dict[str, Any]:
+    """Return the options that a YAML file gives, as values of the dataclass's fields.
 
     Raises:
         ValueError: the file is not a mapping, names an unknown option, or gives one a value of the wrong type.
     """
+    content = mapping(path)
+    experiment = getattr(cls, EXPERIMENT, None)
+    if (named := content.pop(EXPERIMENT, experiment)) != experiment:
+        raise ValueError(f"{path} is of the experiment {named!r}, not of {experiment!r}")
+    names = {field.name for field in dataclasses.fields(cls)}
+    if unknown := sorted(map(str, set(content) - names)):
+        raise ValueError(f"{path}: unknown options {unknown}; there are {sorted(names)}")
+    hints = typing.get_type_hints(cls)
+    return {name: _converted(value, hints[name], f"{path}: {name}") for name, value in content.items()}
+
+
+def mapping(path: Path) -> dict[str, Any]:
+    """Return what a YAML file holds.
+
+    Raises:
+        ValueError: it is not YAML, or not a mapping.
+    """
     try:
         content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected options as `name: value` lines, got {type(content).__name__}")
-    experiment = getattr(cls, EXPERIMENT, None)
-    if (said := content.pop(EXPERIMENT, experiment)) != experiment:
-        raise ValueError(f"{path} is of the experiment {said!r}, not of {experiment!r}")
-    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    if unknown := sorted(set(content) - names):
-        raise ValueError(f"{path}: unknown options {unknown}; there are {sorted(names)}")
-    hints = typing.get_type_hints(cls)
-    return cls(**{name: _converted(value, hints[name], f"{path}: {name}") for name, value in content.items()})
+    return content
 
 
 def write(config: Any, path: Path) -> None:
@@ -76,6 +131,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return str(value) if isinstance(value, Path) else value
+
+
+def listed(config: Any, preset: Preset | None, width: int = 110) -> str:
+    """Return options as text; with a preset, those that it sets are marked as the paper's, ours, or the user's own."""
+    marks = {n: "" for n in plain(config)}
+    if preset is not None:
+        marks |= dict.fromkeys(preset.chosen, " (ours)") | dict.fromkeys(preset.printed, " (paper)")
+        changed = [n for n, value in preset.options.items() if getattr(config, n) != value]
+        marks |= dict.fromkeys(changed, " (yours)")
+    # No-break spaces keep an option and its mark on one line.
+    shown = [f"{n}={v}{marks[n]}".replace(" ", NO_BREAK) for n, v in plain(config).items() if v is not None]
+    lines = textwrap.fill("  ".join(shown), width, break_long_words=False, break_on_hyphens=False)
+    return lines.replace(NO_BREAK, " ")
 
 
 def options(pairs: Sequence[str]) -> dict[str, Any]:
@@ -111,6 +179,7 @@ def _number(value: Any) -> Any:
         return value
 
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _MISFIT = object()
 
 

@@ -1,51 +1,107 @@
-"""Log-likelihoods of many test samples, batch by batch, and their table."""
+"""Log-likelihoods of many test samples by quantity and proposal, and their table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
-from pyro_mmvae.estimators import Estimate, batch_seed, conditional_log_likelihood, log_likelihood
+from pyro_mmvae.estimators import Estimate, batch_seed, difference, log_likelihoods
+from pyro_mmvae.table import Subset
+
+Summary = Mapping[str, float]
 
 
-def estimate(
+class Quantity(NamedTuple):
+    """A log-likelihood: of what, and conditional on what."""
+
+    of: Subset
+    on: Subset = ()
+
+    @property
+    def title(self) -> str:
+        """What it is, e.g. `log p(image | label)`."""
+        return f"log p({', '.join(self.of)}{' | ' if self.on else ''}{', '.join(self.on)})"
+
+
+def grid(
     model: MultimodalVAE,
     guide: Guide,
     batches: Iterable[Batch],
+    wanted: Mapping[Subset, Mapping[str, Quantity]],
     *,
-    on: Iterable[str] = (),
-    evidence: str = "prior",
+    num_samples: int,
     seed: int = 0,
-    **options: Any,
-) -> Estimate:
-    """Return the log-likelihood of every test sample, or the conditional one, with a progress bar.
+    refine: int = 0,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return log-likelihoods by what the proposal looks at and by quantity, in nats per sample.
+
+    The quantities of a proposal share its draws. What is conditioned on is estimated with draws from the prior, as the
+    literature does for labels.
 
     Args:
         model: the generative model.
-        guide: gives the proposals.
+        guide: gives the proposals; those that it cannot give are left out.
         batches: test samples; each batch has draws of its own.
-        on: modalities that are conditioned on, if any.
-        evidence: how their probability is estimated, see `conditional_log_likelihood`.
+        wanted: quantities by name, for each subset that a proposal looks at.
+        num_samples: importance samples K.
         seed: of the draws.
-        options: of `log_likelihood`.
+        refine: steps of fitting the proposal to each sample.
 
-    Raises:
-        ValueError: there are no test samples, or see `log_likelihood`.
+    Returns:
+        `Estimate.summary()` by proposal, `a+b`, and by the quantity's name.
     """
     device = next(model.parameters()).device
-    found = []
-    for number, batch in enumerate(tqdm(batches, "log-likelihood", unit="batch")):
-        common = {**options, "seed": batch_seed(seed, number)}
-        if known := list(on):
-            common |= {"on": known, "evidence": evidence}
-        found.append(
-            (conditional_log_likelihood if known else log_likelihood)(model, guide, batch.to(device), **common)
-        )
-    return Estimate.cat(found)
+    seen = {given: names for given, names in wanted.items() if set(given) <= set(guide.inputs)}
+    known = list(dict.fromkeys(q.on for names in seen.values() for q in names.values() if q.on))
+    found: dict[Subset, dict[str, list[Estimate]]] = {given: {n: [] for n in names} for given, names in seen.items()}
+    for number, whole in enumerate(tqdm(batches, "log-likelihoods", unit="batch")):
+        batch, start = whole.to(device), batch_seed(seed, number)
+        run = partial(_estimates, model, guide, batch, num_samples=num_samples)
+        evidence = run(known, given=(), seed=start + 1)
+        for given, names in seen.items():
+            joint = run([(*q.of, *q.on) for q in names.values()], given=given, seed=start, refine=refine)
+            for name, q in names.items():
+                value = joint[(*q.of, *q.on)]
+                found[given][name].append(difference(value, evidence[q.on], batch, q.of) if q.on else value)
+    return {"+".join(g): {n: Estimate.cat(parts).summary() for n, parts in row.items()} for g, row in found.items()}
+
+
+def _estimates(
+    model: MultimodalVAE,
+    guide: Guide,
+    batch: Batch,
+    of: Sequence[Subset],
+    *,
+    given: Subset,
+    seed: int,
+    num_samples: int,
+    refine: int = 0,
+) -> dict[Subset, Estimate]:
+    subsets = list(dict.fromkeys(of))
+    if not subsets:
+        return {}
+    numbers = log_likelihoods(
+        model, guide, batch, of=subsets, given=given, num_samples=num_samples, seed=seed, refine=refine
+    )
+    return dict(zip(subsets, numbers, strict=True))
+
+
+def report(
+    found: Mapping[str, Mapping[str, Summary]], quantities: Mapping[str, Quantity], refine: int = 0, prefix: str = ""
+) -> str:
+    """Return what `grid` found as a table; `refine` is said with the proposals."""
+    fitted = f", refined {refine} steps" if refine else ""
+    rows = [
+        (f"{prefix}{quantities[name].title}", posterior_given(given.split("+")) + fitted, summary)
+        for given, columns in found.items()
+        for name, summary in columns.items()
+    ]
+    return table(rows)
 
 
 def posterior_given(names: Iterable[str]) -> str:
@@ -53,7 +109,7 @@ def posterior_given(names: Iterable[str]) -> str:
     return f"q(z | {given})" if (given := ", ".join(names)) else "p(z)"
 
 
-def table(rows: Iterable[tuple[str, str, Mapping[str, float]]]) -> str:
+def table(rows: Iterable[tuple[str, str, Summary]]) -> str:
     """Return summaries of estimates as aligned markdown.
 
     Args:
@@ -70,7 +126,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")  # a bar would begin the next cell
 
 
-def _numbers(found: Mapping[str, float]) -> list[str]:
+def _numbers(found: Summary) -> list[str]:
     return [
         f"{found['mean']:.2f} ± {found['se']:.2f}",
         "-" if math.isnan(found["mc_se"]) else f"{found['mc_se']:.3f}",

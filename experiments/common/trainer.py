@@ -9,30 +9,29 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from pyro_mmvae.experiments.common.run_options import RunOptions
-from pyro_mmvae.experiments.common.runs import BEST, CHECKPOINT, load_checkpoint, loss_state
-from pyro_mmvae.experiments.common.timed import Timed, history_of
+from pyro_mmvae.experiments.common.history import Timed, history_of
+from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, HISTORY, load_checkpoint, loss_state
 from pyro_mmvae.training import Training
 
 
-def build_trainer(config: RunOptions, watched: str, refresh: int = 5) -> lightning.Trainer:
+def build_trainer(config: RunConfig, watched: str) -> lightning.Trainer:
     """Return Lightning's trainer with checkpoints, history, early stop and loggers as configured.
 
     Args:
         config: of the run.
         watched: metric that decides about an early stop, at its least; one that does not change its meaning in
             training, as the loss does while beta rises.
-        refresh: steps between two updates of the progress bar.
     """
     run = config.run
     kept: dict[str, Any] = {"dirpath": run / CHECKPOINT.parent, "enable_version_counter": False}
-    callbacks: list[Callback] = [Timed(run / "history.csv"), TQDMProgressBar(refresh_rate=refresh)]
+    callbacks: list[Callback] = [Timed(run / HISTORY), TQDMProgressBar(refresh_rate=10)]
     if config.early_stop is not None:
         stop = EarlyStopping(watched, patience=config.early_stop)
         # Before the last checkpoint, which is to know what the best one was.
         callbacks += [stop, ModelCheckpoint(**kept, filename=BEST.stem, monitor=watched)]
     callbacks.append(ModelCheckpoint(**kept, filename=CHECKPOINT.stem, save_on_train_epoch_end=True))
-    several = config.devices * config.nodes > 1
+    several = config.num_processes > 1
     return lightning.Trainer(
         accelerator=config.device,
         devices=config.devices,
@@ -51,7 +50,7 @@ def build_trainer(config: RunOptions, watched: str, refresh: int = 5) -> lightni
     )
 
 
-def fit(config: RunOptions, trainer: lightning.Trainer, module: Training, data: lightning.LightningDataModule) -> None:
+def fit(config: RunConfig, trainer: lightning.Trainer, module: Training, data: lightning.LightningDataModule) -> None:
     """Train to the end, from the last checkpoint if the run is resumed; the module then holds the run's result.
 
     With an early stop that is the best checkpoint, else the last step.
@@ -64,7 +63,7 @@ def fit(config: RunOptions, trainer: lightning.Trainer, module: Training, data: 
         module.loss.load_state_dict(loss_state(load_checkpoint(best), best))
 
 
-def _stopped_early(config: RunOptions, trainer: lightning.Trainer) -> bool:
+def _stopped_early(config: RunConfig, trainer: lightning.Trainer) -> bool:
     """Whether the run to be resumed had stopped early and only its evaluation is left; its history is then taken."""
     states = load_checkpoint(config.run / CHECKPOINT)["callbacks"]
     stopped = any(state.get("stopped_epoch", 0) > 0 for key, state in states.items() if key.startswith("EarlyStop"))

@@ -2,95 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-import tyro
+from pyro_mmvae.experiments.common.by_name import GuideName
+from pyro_mmvae.experiments.common.ranges import Positive, Range, Weight
+from pyro_mmvae.experiments.common.run_config import Comparison, RunConfig
 
-from pyro_mmvae.experiments.common.choices import GuideName
-from pyro_mmvae.experiments.common.names import known, names_in
 
-
-@dataclass(frozen=True)
-class Config:
-    """Options of a run: one model for each objective, on data that the experiment draws itself."""
+@dataclass(frozen=True, kw_only=True)
+class Config(RunConfig):
+    """Options of a run, on data that the experiment draws itself."""
 
     experiment: ClassVar[str] = "mog"
+    about: ClassVar[str] = """Two modalities, each a mixture of Gaussians whose classes coincide in part.
 
-    objectives: Annotated[
-        tuple[str, ...], tyro.conf.arg(help_behavior_hint=f"of: {', '.join(names_in('pyro_mmvae.objectives'))}")
-    ] = ("jmvae", "telbo", "m2vae")
-    """Training bounds to compare."""
+    python -m experiments.mog --objective m2vae                               a minute
+    python -m experiments.compare --experiment mog                            JMVAE, TELBO and M2VAE side by side
+    python -m experiments.mog --guide poe --objective mvae
+
+The run folder holds metrics.json, figures (data, latent space), checkpoints and history."""
+    comparison: ClassVar[Comparison] = Comparison(("joint",), ("jmvae", "telbo", "m2vae"))
+    free: ClassVar[frozenset[str]] = frozenset({"num_samples", "test_samples"})
+
     guide: GuideName = "joint"
-    """Inference program, the same for all."""
-    guide_options: tuple[str, ...] = ("networks=per_subset", "hidden=64")
-    """Options of the guide as name=value. Give none, `--guide-options`, with a guide that has no such options."""
-    samples: int = 4000
-    """Training samples."""
-    test_samples: int = 1000
-    """Samples on which the models are judged."""
-    num_samples: int = 1000
-    """Importance samples K of the log-likelihoods."""
-    latent_dim: int = 2
-    """Dimension of z."""
-    hidden: int = 128
+    latent_dim: Positive = 2
+    learning_rate: Weight = 2e-3
+    hidden: Positive = 128
     """Width of the hidden layer of encoders and decoders."""
-    epochs: int = 60
-    """Passes over the training samples."""
-    batch_size: int = 128
-    """Samples in a step."""
-    learning_rate: float = 2e-3
-    """Of Adam."""
-    seed: int = 0
-    """Of everything random; the data are those of the seed too."""
-    device: str = "auto"
-    """auto, cpu, cuda (or another Lightning accelerator)."""
-    precision: str = "32-true"
-    """Lightning precision."""
-    out: Path = Path("runs/mog")
-    """Folder for all; a folder in it for each objective."""
-    resume: bool = False
-    """Go on where a stopped run was; finished objectives are not trained again."""
-    logger: Literal["csv", "tensorboard"] = "csv"
-    """history.csv is always written; tensorboard writes its own files besides."""
-    figures: bool = True
-    """Draw figures."""
-    config: Path | None = None
-    """YAML file with any of these options; the command line wins."""
+    samples: Positive = 4000
+    """Training samples."""
+    test_samples: Annotated[int, Range("at least 2", low=2)] = 1000
+    """Samples on which the model is judged."""
+    num_samples: Positive = 1000
+    """Importance samples K of the log-likelihoods."""
 
-    # What the common code asks of every run, and this one does not leave open.
-    clip: ClassVar[float] = 0.0
-    early_stop: ClassVar[int | None] = None
-    devices: ClassVar[int] = 1
-    nodes: ClassVar[int] = 1
-    data: ClassVar[Path | None] = None
+    def implied(self) -> dict[str, Any]:
+        """Return the objective, and networks for each subset where the guide has them."""
+        joint = self.guide == "joint"
+        return {
+            "objective": "jmvae" if joint else "mixing",
+            "guide_options": ("networks=per_subset", "hidden=64") if joint else (),
+        }
 
     @property
     def run(self) -> Path:
         """The run folder."""
-        return self.out
-
-    def of(self, objective: str) -> Config:
-        """Return the options of one objective's run."""
-        run = self.out / objective
-        return replace(self, objectives=(objective,), out=run, resume=self.resume and (run / "checkpoints").exists())
-
-
-def resolved(config: Config) -> Config:
-    """Refuse names that do not exist and numbers out of range.
-
-    Raises:
-        ValueError: there is one.
-    """
-    known("pyro_mmvae.guides", config.guide)
-    if not config.objectives:
-        raise ValueError("--objectives: expected at least one")
-    for name in config.objectives:
-        known("pyro_mmvae.objectives", name)
-    for name in ("samples", "num_samples", "latent_dim", "hidden", "epochs", "batch_size"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(config, name)}")
-    if config.test_samples < 2:
-        raise ValueError(f"--test-samples: expected at least 2, got {config.test_samples}")
-    return replace(config, config=None)
+        return self.out or Path("runs/mog") / self.run_name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyro_mmvae.estimators.annealing import Annealing, Sandwich, annealed_log_likelihood, bidirectional
 from pyro_mmvae.estimators.comparison import compare
 from pyro_mmvae.estimators.conditional import conditional_log_likelihood, difference
+from pyro_mmvae.estimators.elbo import elbos
 from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
 from pyro_mmvae.estimators.importance import log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.inference_data import to_inference_data
@@ -23,6 +24,7 @@ __all__ = [
     "compare",
     "conditional_log_likelihood",
     "difference",
+    "elbos",
     "log_likelihood",
     "log_likelihoods",
     "to_inference_data",

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from pyro_mmvae.plots.clouds import plot_clouds
 from pyro_mmvae.plots.comparison import plot_compare
-from pyro_mmvae.plots.curves import plot_training
+from pyro_mmvae.plots.curves import plot_history, plot_training
 from pyro_mmvae.plots.heatmaps import plot_heatmaps
+from pyro_mmvae.plots.images import plot_grey_images
+from pyro_mmvae.plots.latents import on_a_plane, plot_latents, posterior_points
 
-__all__ = ["plot_clouds", "plot_compare", "plot_heatmaps", "plot_training"]
+__all__ = [
+    "on_a_plane",
+    "plot_clouds",
+    "plot_compare",
+    "plot_grey_images",
+    "plot_heatmaps",
+    "plot_history",
+    "plot_latents",
+    "plot_training",
+    "posterior_points",
+]

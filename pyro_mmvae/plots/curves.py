@@ -42,6 +42,34 @@ def plot_training(history: History, path: str | Path) -> Path:
     return save(figure, path)
 
 
+def plot_history(rows: Sequence[Mapping[str, float]], path: str | Path) -> Path:
+    """Plot the losses of a run and the parts of its bound, on held-out samples or, if there are none, in training.
+
+    Args:
+        rows: of `pyro_mmvae.training.History`, metrics by name such as `val/kl|image`, one mapping for each epoch.
+        path: where the image goes.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: no epoch has been trained.
+    """
+    if not rows:
+        raise ValueError("expected the history of at least one epoch, got none")
+    stage = "val/" if "val/loss" in rows[-1] else "train/"
+    names = [n for n in rows[-1] if n in ("train/loss", "val/loss") or (n.startswith(stage) and "|" in n)]
+    curves = {name: [(float(i), row[name]) for i, row in enumerate(rows) if name in row] for name in names}
+    return plot_training({_title(n): ([e for e, _ in c], [v for _, v in c]) for n, c in curves.items()}, path)
+
+
+def _title(name: str) -> str:
+    """Name a curve so that those of one quantity share a panel: `val/kl|image` becomes `q(z|image)/kl`."""
+    stage, quantity = name.split("/", 1)
+    kind, bar, given = quantity.partition("|")
+    return f"q(z|{given})/{kind.replace('/', ' ')}" if bar else f"{stage}/{quantity}"
+
+
 def _panels(history: History) -> dict[str, History]:
     """Group the curves by the quantity after the slash."""
     groups: dict[str, dict[str, tuple[Sequence[float], Sequence[float]]]] = defaultdict(dict)

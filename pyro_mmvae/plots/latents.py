@@ -1,15 +1,19 @@
-"""Pictures of latent spaces."""
+"""Maps of latent spaces."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.colors import ListedColormap
 from numpy.typing import NDArray
 
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.guide import Guide
 from pyro_mmvae.plots.style import new_figure, save
+from pyro_mmvae.table import Subset, singles_and_all
 
 Floats = NDArray[np.floating]
 COLOURS = (
@@ -17,6 +21,20 @@ COLOURS = (
     *("#E69F00", "#F0E442", "#000000", "#8B5A2B", "#999999"),
 )
 """Okabe and Ito's palette, which colour-blind readers can tell apart, and two more."""
+
+
+@torch.no_grad()
+def posterior_points(guide: Guide, batch: Batch, subsets: Sequence[Subset] | None = None) -> dict[str, Floats]:
+    """Return posterior means, shapes `(B, D)`, by what the posterior looks at, e.g. `q(z | image, label)`.
+
+    Args:
+        guide: its parameters' device is where they are computed.
+        batch: B samples.
+        subsets: every input alone and all of them together, if left out.
+    """
+    shown = batch.to(next(guide.parameters()).device)
+    chosen = singles_and_all(guide.inputs) if subsets is None else subsets
+    return {f"q(z | {', '.join(s)})": guide.posterior(shown.given(s)).mean.cpu().numpy() for s in chosen}
 
 
 def on_a_plane(points: Mapping[str, Floats], seed: int = 0) -> tuple[dict[str, Floats], str]:

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pyro_mmvae import Batch, Guide, MultimodalVAE, Objective
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.guide import Guide
+from pyro_mmvae.model import MultimodalVAE
+from pyro_mmvae.objective import Objective
 from pyro_mmvae.table import Subset, Table, Term
 
 CHUNK = 256

@@ -1,0 +1,189 @@
+"""One driver for all experiments: command line, a run from claim to figures, and runs opened again."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, experiments, prog
+from pyro_mmvae.experiments.common.command import run_command
+from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.experiments.common.run_folder import (
+    BEST,
+    CHECKPOINT,
+    CONFIG,
+    FIGURES,
+    METRICS,
+    claimed,
+    load_checkpoint,
+    loss_state,
+    versions,
+)
+
+if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should not have to wait
+    from pyro_mmvae import Loss
+    from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
+    from pyro_mmvae.experiments.common.history import Timed
+
+
+def main(name: str, argv: Sequence[str] | None = None) -> None:
+    """Run an experiment's command line; errors that a user can mend end in one line and exit code 2."""
+    run_command(prog(name), partial(_run, name), argv)
+
+
+def _run(name: str, words: list[str]) -> None:
+    cls = config_class(name)
+    if words and words[0] in cls.commands:
+        options = cls.commands[words[0]]
+        chosen = configuration.parse(options, words[1:], f"{prog(name)} {words[0]}", options.__doc__ or "")
+        experiment_class(name).commands[words[0]](chosen)
+    else:
+        train(configuration.parse_run(cls, words, prog(name)))
+
+
+def config_class(name: str) -> type[RunConfig]:
+    """Return the class of an experiment's options; PyTorch is not imported.
+
+    Raises:
+        ValueError: there is no such experiment.
+    """
+    if name not in (there := experiments()):
+        raise ValueError(f"unknown experiment {name!r}; choose one of {', '.join(there)}")
+    found: type[RunConfig] = importlib.import_module(f"{EXPERIMENTS}.{name}.config").Config
+    return found
+
+
+def experiment_class(name: str) -> type[Experiment[Any]]:
+    """Return an experiment's class.
+
+    Raises:
+        ValueError: there is no such experiment.
+    """
+    config_class(name)
+    found: type[Experiment[Any]] = importlib.import_module(f"{EXPERIMENTS}.{name}.experiment").Experiment
+    return found
+
+
+def configured(config: RunConfig) -> Experiment[Any]:
+    """Return the experiment that a configuration is of."""
+    return experiment_class(config.experiment)(config)
+
+
+def train(config: RunConfig) -> Path:
+    """Train as configured, evaluate the result and write everything into the run folder.
+
+    Args:
+        config: checked.
+
+    Returns:
+        The run folder.
+
+    Raises:
+        FileExistsError: the folder holds a run already and is not to be resumed, or another process writes there.
+        FileNotFoundError: data are not there, or there is nothing to resume.
+        ValueError: options that do not fit together, or differ from those of the run to be resumed.
+    """
+    import lightning
+
+    from pyro_mmvae.experiments.common.history import history_of
+    from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+
+    experiment = configured(config)
+    lightning.seed_everything(config.seed, workers=True, verbose=False)
+    model, guide = experiment.pair()  # what does not fit is told before anything is read or written
+    experiment.objective(guide, steps=1).check(model, guide)
+    trainer = build_trainer(config, experiment.watched)
+    with claimed(config):
+        data = experiment.data()
+        steps = data.steps_per_epoch() * config.epochs
+        loss = experiment.objective(guide, steps)(model, guide)
+        if trainer.is_global_zero:
+            print(announcement(config, data, loss), flush=True)
+        fit(config, trainer, experiment.training(loss), data)
+        if trainer.is_global_zero:
+            _finish(experiment, loss.to(trainer.strategy.root_device).eval(), data, history_of(trainer))
+    return config.run
+
+
+def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Timed) -> None:
+    evaluation = experiment.evaluate(loss, data)
+    config = experiment.config
+    write_results(evaluation, config, config.run, history)
+    print(f"\n{evaluation.report}\n")
+    drawn = f", figures: {config.run / FIGURES}" if config.figures else ""
+    print(f"metrics: {config.run / METRICS}{drawn}")
+
+
+def write_results(evaluation: Evaluation, config: RunConfig, folder: Path, history: Timed | None = None) -> None:
+    """Write `metrics.json` and figures of a run, or of a finished run that was judged again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    cost = history.cost() if history else {}
+    more = {**cost, "config": configuration.plain(replace(config, resume=False)), "versions": versions()}
+    write_json({**evaluation.metrics, **more}, folder / METRICS)
+    if config.figures and evaluation.draw is not None:
+        evaluation.draw(folder / FIGURES, history)
+
+
+def announcement(config: RunConfig, data: RunData, loss: Loss) -> str:
+    """Return what a run prints first: data, options and whose they are, the objective's table, the run folder."""
+    options = configuration.listed(config, config.preset)
+    title = f"settings: {config.preset.title}\n" if config.preset else ""
+    notes = "".join(f"note: {note}\n" for note in (config.preset.notes if config.preset else ()))
+    going_on = f"run folder: {config.run} (a stopped run goes on with --resume)"
+    return f"\n{data.describe()}\n{title}{options}\n{notes}\n{loss.elbo}\n\n{going_on}\n"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A trained run: its experiment, and model, guide and objective in evaluation mode."""
+
+    experiment: Experiment[Any]
+    loss: Loss
+
+
+def open_run(run: Path, best: bool | None = None) -> Opened:
+    """Open the folder of a run of any experiment; nothing in it is executed.
+
+    Args:
+        run: the folder.
+        best: take the best checkpoint rather than the last; None: if the run stops early.
+
+    Raises:
+        FileNotFoundError: there is no run, or no checkpoint yet.
+        ValueError: configuration or checkpoint are damaged or do not fit each other.
+    """
+    config = read_config(run)
+    wanted = config.early_stop is not None if best is None else best
+    path = run / (BEST if wanted else CHECKPOINT)
+    state = loss_state(load_checkpoint(path), path)
+    experiment = configured(config)
+    loss = experiment.loss()
+    try:
+        loss.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
+    return Opened(experiment, loss.eval())
+
+
+def read_config(run: Path) -> RunConfig:
+    """Return the configuration of a run, checked; `out` is where the folder is now.
+
+    Raises:
+        FileNotFoundError: there is no run.
+        ValueError: the file is damaged, or of no experiment that is here.
+    """
+    path = run / CONFIG
+    if not path.is_file():
+        raise FileNotFoundError(f"no run in {run}: expected a file {CONFIG} there")
+    name = configuration.mapping(path).get(configuration.EXPERIMENT)
+    if name not in (there := experiments()):
+        raise ValueError(f"{path} is of no experiment that can be opened ({name!r}); there are {there}")
+    config = replace(configuration.read(config_class(name), path), out=run)
+    config.check()
+    return config

@@ -1,0 +1,177 @@
+"""What an experiment is: one class, made from one configuration."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import lightning
+
+from pyro_mmvae import Batch, Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
+from pyro_mmvae.cross_correlation import with_cross_correlation
+from pyro_mmvae.experiments.common.by_name import build_guide, build_objective
+from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.schedules import Weight
+from pyro_mmvae.training import History, Training
+
+C = TypeVar("C", bound=RunConfig)
+
+
+class RunData(lightning.LightningDataModule, ABC):
+    """Loaders of a run, and the samples that its results are of."""
+
+    @abstractmethod
+    def steps_per_epoch(self) -> int:
+        """Return the number of training steps in an epoch."""
+
+    @abstractmethod
+    def judged(self, samples: int | None = None) -> Iterable[Batch]:
+        """Return the samples that the results are of (`--judge`), batch by batch, the same draw every time.
+
+        Args:
+            samples: so many, always the same ones; None: all.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return in a line what the data are."""
+
+
+@dataclass
+class Evaluation:
+    """What a trained model did.
+
+    Attributes:
+        metrics: the experiment's part of `metrics.json`.
+        report: the same for people.
+        draw: writes figures into a folder, if there are any; the history is None where a finished run is judged again.
+    """
+
+    metrics: dict[str, Any]
+    report: str
+    draw: Callable[[Path, History | None], None] | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of a run as comparisons show it.
+
+    Attributes:
+        value: NaN if it was not measured.
+        better: whether more or less of it is better.
+        published: what a paper has for this guide and objective.
+    """
+
+    value: float
+    better: Literal["higher", "lower"] = "higher"
+    published: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of a run: abscissa, ordinate, and what the axes are."""
+
+    x: list[float]
+    y: list[float]
+    labels: tuple[str, str] = field(default=("", ""))
+
+
+class Experiment(ABC, Generic[C]):
+    """One experiment, configured.
+
+    Adding one is adding a folder with `config.py` (a `Config`, light), `experiment.py` (a subclass named
+    `Experiment`) and `__main__.py`; command line, resume, comparison and likelihoods follow.
+
+    Args:
+        config: checked.
+    """
+
+    watched: str = "val/loss"
+    """Metric that decides about an early stop, at its least; one that does not change its meaning in training."""
+    commands: ClassVar[Mapping[str, Callable[[Any], None]]] = {}
+    """What can be done with a trained run besides; the options stand in `Config.commands`."""
+
+    def __init__(self, config: C) -> None:
+        self.config = config
+
+    @abstractmethod
+    def modalities(self) -> list[Modality]:
+        """Return the modalities with their networks, not trained."""
+
+    @abstractmethod
+    def data(self) -> RunData:
+        """Open the data.
+
+        Raises:
+            FileNotFoundError: they are not there.
+            ValueError: they are damaged or too few.
+        """
+
+    @abstractmethod
+    def evaluate(self, loss: Loss, data: RunData) -> Evaluation:
+        """Judge model and guide, in evaluation mode on the device of their parameters."""
+
+    @staticmethod
+    @abstractmethod
+    def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
+        """Return the numbers of a run's `metrics.json` that a comparison shows; the first one decides by default."""
+
+    @staticmethod
+    def curves(metrics: Mapping[str, Any]) -> dict[str, Curve]:
+        """Return curves of a run's `metrics.json`, by title, that a comparison draws over one another."""
+        return {}
+
+    def targets(self) -> dict[str, Weight]:
+        """Return the weights of the decoded modalities; one each by default."""
+        return dict.fromkeys((m.name for m in self.modalities() if m.decoder is not None), 1.0)
+
+    def pair(self) -> tuple[MultimodalVAE, Guide]:
+        """Return model and guide, not trained.
+
+        Raises:
+            ValueError: an option that the guide does not have, or parts that cannot work together.
+        """
+        config, modalities = self.config, self.modalities()
+        model = MultimodalVAE(modalities, config.latent_dim)
+        return model, build_guide(config.guide, modalities, config.latent_dim, config.guide_options or ())
+
+    def objective(self, guide: Guide, steps: int) -> Objective:
+        """Return the objective for a run of so many steps.
+
+        Raises:
+            ValueError: an option that the objective does not have, or one that does not fit the inputs.
+        """
+        config = self.config
+        objective = build_objective(
+            config.objective or "",
+            guide.inputs,
+            self.targets(),
+            config.objective_options,
+            beta=self.beta(steps),
+            num_particles=config.particles,
+        )
+        if config.cross_correlation:
+            return with_cross_correlation(objective, config.cross_correlation, config.cross_correlation_norm)
+        return objective
+
+    def beta(self, steps: int) -> Weight:
+        """Return the weight of the KL in a run of so many steps."""
+        config = self.config
+        start = config.beta_end if config.beta_start is None else config.beta_start
+        if start == config.beta_end:
+            return start
+        warmup = max(round(config.beta_share * steps), 1)
+        return Schedule(start, config.beta_end, steps=warmup, geometric=config.beta_shape == "geometric" and start > 0)
+
+    def loss(self, steps: int = 1) -> Loss:
+        """Return model, guide and objective as one module, not trained, checked to fit each other."""
+        model, guide = self.pair()
+        return self.objective(guide, steps)(model, guide)
+
+    def training(self, loss: Loss) -> Training:
+        """Return the loss with its optimiser."""
+        config = self.config
+        return Training(loss, learning_rate=config.learning_rate, schedule=config.lr_schedule, seed=config.seed)

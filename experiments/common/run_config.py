@@ -1,0 +1,193 @@
+"""The options that every run has, whatever the experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, GuideName, ObjectiveName, known
+from pyro_mmvae.experiments.common.ranges import Positive, PositiveShare, Weight, check, option
+
+
+class Preset(NamedTuple):
+    """A whole configuration: what the dataclass has as defaults, but for these options.
+
+    Attributes:
+        title: what it is, e.g. a paper.
+        printed: options whose values the paper prints.
+        chosen: options on which it is silent, or from which we depart; the values are ours.
+        notes: what no option can say, a line each.
+    """
+
+    title: str
+    printed: Mapping[str, Any] = {}
+    chosen: Mapping[str, Any] = {}
+    notes: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options that differ from the defaults."""
+        return {**self.chosen, **self.printed}
+
+
+class Comparison(NamedTuple):
+    """What a comparison of an experiment varies unless it is told otherwise."""
+
+    guides: tuple[str, ...]
+    objectives: tuple[str, ...] = ()
+    """None: the default objective of each guide."""
+    vary: Mapping[str, tuple[str, ...]] = {}
+    """Further options with their values, as words of the command line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Options of a run. An experiment's `Config` derives from it, and its defaults are those of the demo."""
+
+    experiment: ClassVar[str]
+    """Name of the experiment's folder."""
+    about: ClassVar[str]
+    """What `--help` says first."""
+    comparison: ClassVar[Comparison]
+    """Default of `experiments.compare`."""
+    free: ClassVar[frozenset[str]] = frozenset()
+    """The experiment's own options that may differ between a run and its continuation."""
+    commands: ClassVar[Mapping[str, type]] = {}
+    """Options of what can be done with a trained run, by the word that asks for it; see `Experiment.commands`."""
+
+    guide: GuideName
+    """Inference program: how the posteriors of several inputs become one."""
+    guide_options: tuple[str, ...] | None = None
+    """Options of the guide as name=value, e.g. `prior_expert=never` (poe). None: those that suit the experiment."""
+    objective: ObjectiveName | None = None
+    """Training bound. None: the one that suits the guide."""
+    objective_options: tuple[str, ...] = ()
+    """Options of the objective as name=value, e.g. `alpha=0.1` (jmvae)."""
+    cross_correlation: Weight = 0.0
+    """Weight of a penalty on the cross-correlation of every two inputs' posteriors (Gupta 2021, section 5.3)."""
+    cross_correlation_norm: Literal["l1", "l2"] = "l1"
+    """Its norm."""
+    latent_dim: Positive = 64
+    """Dimension of z."""
+
+    epochs: Positive = 60
+    """Passes over the training samples."""
+    batch_size: Positive = 128
+    """Samples in a step, over all devices together."""
+    learning_rate: Weight = 1e-3
+    """Of Adam."""
+    lr_schedule: Literal["constant", "cosine"] = "cosine"
+    """Learning rate over the run."""
+    clip: Weight = 0.0
+    """Largest norm of the gradient; 0 does not clip."""
+    beta_start: Weight | None = None
+    """Weight of the KL in the first step. None: that of the end."""
+    beta_end: Weight = 1.0
+    """Weight of the KL after the warm-up; the bound is one on the log-likelihood only for 1."""
+    beta_share: PositiveShare = 0.5
+    """Share of the run in which beta goes from start to end."""
+    beta_shape: Literal["linear", "geometric"] = "linear"
+    """How it goes there; geometric needs a start above 0, and is linear from 0."""
+    particles: Positive = 1
+    """Latent draws per sample and row."""
+    early_stop: Positive | None = None
+    """Stop when held-out samples have not improved for this many epochs. None: never."""
+    judge: Literal["test", "validation"] = "test"
+    """Samples that the results are of; choose by those held out from training, so that nobody tunes on the test set."""
+    seed: int = 0
+    """Of everything random."""
+
+    device: str = "auto"
+    """auto, cpu, cuda (or another Lightning accelerator)."""
+    devices: Positive = 1
+    """Number of devices on each node; more than one trains by DDP."""
+    nodes: Positive = 1
+    """Number of nodes."""
+    precision: str = "32-true"
+    """Lightning precision, e.g. 32-true, bf16-mixed, 64-true."""
+
+    paper: str | None = None
+    """Take the settings of a paper, see the experiment's page; the command line wins over the paper."""
+    out: Path | None = None
+    """Run folder. None: a folder in runs/ named after the options that matter."""
+    resume: bool = False
+    """Go on from the last checkpoint in the run folder."""
+    logger: Literal["csv", "tensorboard"] = "csv"
+    """history.csv is always written; tensorboard writes its own files besides."""
+    figures: bool = True
+    """Draw figures at the end."""
+    config: Path | None = None
+    """YAML file with any of these options; the command line wins. Every run writes one, config.yaml."""
+
+    @classmethod
+    def presets(cls) -> Mapping[str, Preset]:
+        """Return the presets by name; those of papers are asked for with `--paper`."""
+        return {}
+
+    def implied_preset(self) -> str | None:
+        """Return the preset that other options imply, e.g. that real data are given; None: the demo."""
+        return None
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset in force.
+
+        Raises:
+            ValueError: there is no such paper.
+        """
+        name, there = self.paper or self.implied_preset(), self.presets()
+        if name is not None and name not in there:
+            raise ValueError(f"--paper: expected one of {', '.join(there) or 'none, there is no preset'}, got {name!r}")
+        return there[name] if name is not None else None
+
+    def implied(self) -> dict[str, Any]:
+        """Return values of options that were left open (None) and follow from others."""
+        return {"guide_options": ()}
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run folder inside `runs/EXPERIMENT`."""
+        return f"{self.guide}-{self.objective}-s{self.seed}"
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.out or Path("runs") / self.experiment / self.run_name
+
+    @property
+    def num_processes(self) -> int:
+        """Number of training processes."""
+        return self.devices * self.nodes
+
+    def check(self) -> None:
+        """Refuse names that do not exist, numbers out of range, and options that do not fit together.
+
+        Raises:
+            ValueError: says which option, what was expected and what it is.
+        """
+        known(GUIDES, self.guide)
+        known(OBJECTIVES, self.objective or "")
+        check(self)
+        if self.batch_size % self.num_processes:
+            raise ValueError(f"--batch-size {self.batch_size} does not divide among {self.num_processes} processes")
+        if self.beta_shape == "geometric" and (self.beta_start or 0) > 0 and self.beta_end == 0:
+            raise ValueError("--beta-end: expected a positive weight, as beta goes there geometrically")
+        self.check_together()
+
+    def check_together(self) -> None:
+        """Refuse the experiment's own options that do not fit together.
+
+        Raises:
+            ValueError: see `check`.
+        """
+
+    def require(self, name: str, fine: bool, expected: str) -> None:
+        """Refuse an option.
+
+        Raises:
+            ValueError: it is not fine.
+        """
+        if not fine:
+            raise ValueError(f"{option(name)}: expected {expected}, got {getattr(self, name)}")

@@ -1,0 +1,135 @@
+"""Run folders: their files, whose they are, checkpoints that are data and never code."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.run_config import RunConfig
+
+CONFIG = "config.yaml"
+METRICS = "metrics.json"
+HISTORY = "history.csv"
+FIGURES = "figures"
+CHECKPOINT = Path("checkpoints") / "last.ckpt"
+BEST = Path("checkpoints") / "best.ckpt"
+
+FREE = frozenset({"resume", "config", "figures", "device", "devices", "nodes", "logger", "out"})
+"""Options that may differ between a run and its continuation, whatever the experiment."""
+
+
+@contextmanager
+def claimed(config: RunConfig) -> Iterator[None]:
+    """Hold the run folder, a new one or that of the run to be resumed, with the configuration written there.
+
+    Raises:
+        FileExistsError: the folder holds a run already and is not to be resumed, or another process writes there.
+        FileNotFoundError: there is nothing to resume.
+        ValueError: options differ from those of the run to be resumed.
+    """
+    from lightning.pytorch.utilities import rank_zero_only
+
+    if config.resume and not (config.run / CHECKPOINT).exists():
+        raise FileNotFoundError(
+            f"nothing to resume: {config.run / CHECKPOINT} does not exist; leave out --resume to begin"
+        )
+    first = getattr(rank_zero_only, "rank", 0) == 0  # known before the processes have met
+    with lock(config.run) if first else nullcontext():
+        if first:
+            _claim(config)
+        yield
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; a process that dies gives it back.
+
+    Raises:
+        FileExistsError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = FileLock(folder / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise FileExistsError(f"another process is writing into {folder}; give another folder with --out") from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _claim(config: RunConfig) -> None:
+    if (config.run / CHECKPOINT).exists() and not config.resume:
+        raise FileExistsError(f"{config.run} holds a run already: go on with --resume, or give another --out")
+    refuse_other_options(config)
+    configuration.write(replace(config, resume=False), config.run / CONFIG)
+
+
+def refuse_other_options(config: RunConfig) -> None:
+    """Refuse a run folder that was begun with other options.
+
+    Raises:
+        ValueError: names them.
+    """
+    path = config.run / CONFIG
+    if not path.exists():
+        return
+    old, new = asdict(configuration.read(type(config), path)), asdict(config)
+    changed = {n: (old[n], new[n]) for n in old if n not in FREE | config.free and old[n] != new[n]}
+    if changed:
+        listed = ", ".join(f"{n}: {a} -> {b}" for n, (a, b) in changed.items())
+        raise ValueError(
+            f"{config.run} holds a run with other options ({listed}); begin in another folder with --out, "
+            f"or go on with the options it began with"
+        )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("pyro-mmvae", "torch", "torchvision", "pyro-ppl", "lightning", "numpy", "scipy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint without running code from it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: the file is damaged, or holds anything but tensors and plain values.
+    """
+    import torch
+
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}; is this the folder of a run that finished an epoch?")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(f"{path} is not a checkpoint that can be loaded safely: {error}") from error
+    return content
+
+
+def loss_state(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the state dict of the `Loss` inside a Lightning checkpoint.
+
+    Raises:
+        ValueError: there is none.
+    """
+    prefix = "loss."
+    state = {k.removeprefix(prefix): v for k, v in checkpoint.get("state_dict", {}).items() if k.startswith(prefix)}
+    if not state:
+        raise ValueError(f"{path} holds no trained model and guide")
+    return state
