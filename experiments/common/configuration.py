@@ -60,7 +60,8 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
         SystemExit: bad options, after a message; or `--help`.
     """
     given, rest = _file(cls, argv, prog)
-    return tyro.cli(cls, args=rest, default=cls(**given) if given else None, prog=prog, description=description)
+    common: Any = {"args": rest, "prog": prog, "description": description}
+    return tyro.cli(cls, **common, **({"default": cls(**given)} if given else {}))
 
 
 def _file(cls: type, argv: Sequence[str], prog: str) -> tuple[dict[str, Any], list[str]]:

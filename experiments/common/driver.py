@@ -27,6 +27,8 @@ from pyro_mmvae.experiments.common.run_folder import (
 )
 
 if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should not have to wait
+    import torch
+
     from pyro_mmvae import Loss
     from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
     from pyro_mmvae.experiments.common.history import Timed
@@ -41,7 +43,7 @@ def _run(name: str, words: list[str]) -> None:
     cls = config_class(name)
     if words and words[0] in cls.commands:
         options = cls.commands[words[0]]
-        chosen = configuration.parse(options, words[1:], f"{prog(name)} {words[0]}", options.__doc__ or "")
+        chosen: Any = configuration.parse(options, words[1:], f"{prog(name)} {words[0]}", options.__doc__ or "")
         experiment_class(name).commands[words[0]](chosen)
     else:
         train(configuration.parse_run(cls, words, prog(name)))
@@ -96,8 +98,7 @@ def train(config: RunConfig) -> Path:
 
     experiment = configured(config)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model, guide = experiment.pair()  # what does not fit is told before anything is read or written
-    experiment.objective(guide, steps=1).check(model, guide)
+    model, guide = experiment.checked_pair()  # what does not fit is told before anything is read or written
     trainer = build_trainer(config, experiment.watched)
     with claimed(config):
         data = experiment.data()
@@ -169,6 +170,22 @@ def open_run(run: Path, best: bool | None = None) -> Opened:
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
     return Opened(experiment, loss.eval())
+
+
+def device_of(name: str) -> torch.device:
+    """Return a device by name; `auto` is CUDA if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {name}: {error}") from error
 
 
 def read_config(run: Path) -> RunConfig:
