@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 
 import tyro
 import yaml
+from tyro import MISSING_NONPROP
 
 from pyro_mmvae.experiments.common.files import write_text
 
@@ -60,8 +61,8 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
         SystemExit: bad options, after a message; or `--help`.
     """
     given, rest = _file(cls, argv, prog)
-    common: Any = {"args": rest, "prog": prog, "description": description}
-    return tyro.cli(cls, **common, **({"default": cls(**given)} if given else {}))
+    default = cls(**given) if given else MISSING_NONPROP
+    return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
 
 
 def _file(cls: type, argv: Sequence[str], prog: str) -> tuple[dict[str, Any], list[str]]:
