@@ -46,10 +46,9 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
     config = filled(base, words)
     # In turn: one implied option may decide about the next.
     while missing := {n: v for n, v in config.implied().items() if getattr(config, n) is None and v is not None}:
-        base |= missing
         config = dataclasses.replace(config, **missing)
     if len(words) < len(rest):
-        filled(base, rest)
+        tyro.cli(cls, args=["--help"], default=config, prog=prog, description=cls.about)
     config.check()
     return dataclasses.replace(config, config=None, out=config.run)
 
