@@ -14,9 +14,11 @@ ALL = guides.available()
 OPTIONS = [(name, {}) for name in ALL] + [
     ("moe_moments", {"weights": "learned"}),
     ("joint", {"networks": "per_subset"}),
-    ("poe", {"prior_expert": False}),
+    ("poe", {"prior_expert": "joint"}),
+    ("poe", {"prior_expert": "never"}),
     ("crossmodal", {"source": "b"}),
-    ("mopoe", {"prior_expert": False}),
+    ("mopoe", {"prior_expert": "joint"}),
+    ("mopoe", {"prior_expert": "never"}),
     ("attention", {"primary": "b", "heads": 2}),
     ("set", {"width": 8, "heads": 2}),
     ("transformer", {"width": 8, "heads": 2, "layers": 1}),
@@ -112,7 +114,7 @@ class TestContract:
 
 def test_every_expert_guide_keeps_a_lone_expert():
     for name in ALL:
-        _, guide = pair(name, **({"prior_expert": False} if name in ("poe", "mopoe") else {}))
+        _, guide = pair(name, **({"prior_expert": "never"} if name in ("poe", "mopoe") else {}))
         if not isinstance(guide, ExpertGuide) or name == "transformer":  # a network over the experts
             continue
         batch = Batch.of(data()).given(guide.inputs[:1])
