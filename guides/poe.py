@@ -41,6 +41,11 @@ class PoE(ExpertGuide):
             raise ValueError(f"prior_expert: expected 'always', 'joint' or 'never', got {prior_expert!r}")
         self.prior_expert = prior_expert
 
+    @property
+    def keeps_lone_expert(self) -> bool:
+        """Not if the prior multiplies a lone expert too."""
+        return self.prior_expert != "always"
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the product of the observed experts."""
         experts = self.experts(self.features(batch))

@@ -153,6 +153,11 @@ class ExpertGuide(Guide):
         super().__init__(modalities, latent_dim)
         self.heads = nn.ModuleDict({n: GaussianHead(size, latent_dim) for n, size in self.feature_sizes.items()})
 
+    @property
+    def keeps_lone_expert(self) -> bool:
+        """Whether the posterior of a single observed input is that input's own expert, sample by sample."""
+        return True
+
     def experts(self, features: Sequence[Tensor]) -> Experts:
         """Return the experts of features `(B, F_m)`, which `features` gives in the order of the inputs."""
         pairs = [self.heads[name](value) for name, value in zip(self.inputs, features, strict=True)]
