@@ -58,6 +58,11 @@ class MoPoE(PoE):
         """Return the product of all observed experts: the component of exactly what is observed."""
         return super().posterior(batch)
 
+    def point(self, batch: Batch) -> Tensor:
+        """Return the mean of the component of exactly what is observed: the most informed one."""
+        mean: Tensor = self.component(batch).mean
+        return mean
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the mixture; the component of a subset that is not observed throughout has weight zero."""
         experts, observed = self.experts(self.features(batch)), self.observed(batch)

@@ -47,7 +47,7 @@ def plot_latents(losses: Mapping[str, Loss], data: MixtureData, path: Path) -> P
     label = data.label[:SHOWN].numpy()
     for row, (objective, loss) in zip(axes, losses.items(), strict=True):
         batch = data.test[:SHOWN].to(next(loss.parameters()).device)
-        means = {f"q(z | {', '.join(s)})": loss.guide.posterior(batch.given(s)).mean.cpu().numpy() for s in SUBSETS}
+        means = {f"q(z | {', '.join(s)})": loss.guide.point(batch.given(s)).cpu().numpy() for s in SUBSETS}
         placed, _ = on_a_plane(means)
         for panel, (title, points) in zip(row, placed.items(), strict=True):
             _scatter(panel, points, label, f"{objective}: means of {title}")

@@ -6,6 +6,7 @@ import math
 from itertools import combinations
 
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from support import LATENT, data, modalities, pair, with_pattern
@@ -14,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributions import Normal
 
 from pyro_mmvae import Batch, IncompatibleError, Modality, guides
-from pyro_mmvae.guide import Experts
+from pyro_mmvae.guide import Experts, densest_mean
 
 
 def batch_and_mask(guide):
@@ -128,6 +129,33 @@ class TestMoPoE:
         parts = [Modality(f"m{i}", encoder=nn.Linear(2, 2)) for i in range(9)]
         with pytest.raises(ValueError, match="9 inputs would need 511 components; use the guide `poe`"):
             guides.load("mopoe")(parts, 2)
+
+
+class TestPoint:
+    def test_of_two_experts_that_disagree_the_sharper_one(self, monkeypatch):
+        """The mean of the mixture lies between them, where it has no mass."""
+        _, guide = pair("moe")
+        loc = torch.tensor([[-4.0, 4.0, 0.0]]).unsqueeze(-1).expand(2, 3, LATENT)
+        scale = torch.tensor([[0.5, 0.4, 0.1], [0.4, 0.5, 0.1]]).unsqueeze(-1).expand(2, 3, LATENT)
+        monkeypatch.setattr(guide, "experts", lambda features: Experts(loc, scale))
+        batch = Batch.of(data(size=2), {"c": torch.zeros(2, dtype=torch.bool)})  # the sharpest is not observed
+        torch.testing.assert_close(guide.point(batch), torch.tensor([[4.0] * LATENT, [-4.0] * LATENT]))
+        torch.testing.assert_close(guide.posterior(batch).mean, torch.zeros(2, LATENT))
+
+    def test_densest_mean_by_brute_force(self):
+        weight, loc, scale = torch.randn(5, 4), torch.randn(5, 4, 3), torch.rand(5, 4, 3) + 0.5
+        mixture = dist.MixtureSameFamily(dist.Categorical(logits=weight), dist.Normal(loc, scale).to_event(1))
+        found = densest_mean(mixture)
+        for b in range(5):
+            density = [
+                (weight[b].softmax(0) * Normal(loc[b], scale[b]).log_prob(m).sum(-1).exp()).sum() for m in loc[b]
+            ]
+            torch.testing.assert_close(found[b], loc[b, int(torch.stack(density).argmax())])
+
+    def test_mopoe_decodes_the_most_informed_component(self):
+        _, guide = pair("mopoe")
+        batch, _ = batch_and_mask(guide)
+        torch.testing.assert_close(guide.point(batch), guide.component(batch).mean)
 
 
 class TestAttention:

@@ -106,6 +106,23 @@ class TestContract:
         )
         assert kept == guide.keeps_lone_expert
 
+    def test_point_is_the_mean_of_one_gaussian(self, name, options):
+        _, guide = pair(name, **options)
+        batch = with_pattern(Batch.of(data()))
+        subsets = every_subset(guide.inputs)
+        masks = {n: torch.tensor([[n in s] for s in subsets]) for n in guide.inputs}
+        points, posterior = guide.point(batch.seen(masks)), guide.posterior(batch.seen(masks))
+        assert points.shape == (len(subsets), 6, LATENT)
+        if guide.num_components == 1:
+            torch.testing.assert_close(points, posterior.mean)
+        else:
+            gap = (posterior.component_distribution.mean - points.unsqueeze(-2)).abs().amax(-1)
+            weight = posterior.mixture_distribution.probs
+            assert (gap.masked_fill(weight == 0, torch.inf).amin(-1) < 1e-5).all()
+        torch.testing.assert_close(points[0], torch.zeros(6, LATENT), rtol=0, atol=0)
+        for row, subset in enumerate(subsets):
+            torch.testing.assert_close(points[row], guide.point(batch.given(subset)))
+
     def test_float64(self, name, options):
         _, guide = pair(name, **options)
         posterior = guide.double().posterior(Batch.of(data(dtype=torch.float64)))
