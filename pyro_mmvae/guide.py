@@ -61,6 +61,11 @@ class Guide(nn.Module, ABC):
         Where nothing is observed it is the prior N(0, I).
         """
 
+    @property
+    def has_component(self) -> bool:
+        """Whether `component` works: the posterior is one Gaussian, or a mixture with one for each whole subset."""
+        return self.num_components == 1 or type(self).component is not Guide.component
+
     def component(self, batch: Batch) -> TorchDistribution:
         """Return the one Gaussian that stands for exactly what is observed, batch shape `(*lead, B)`.
 
@@ -69,7 +74,7 @@ class Guide(nn.Module, ABC):
         Raises:
             IncompatibleError: the posterior is a mixture that has no component for a whole subset.
         """
-        if self.num_components > 1:
+        if not self.has_component:
             raise IncompatibleError(
                 f"the posterior of {type(self).__name__} is a mixture that has no component for a whole subset; "
                 f"use a guide that has one, such as `mopoe` or `poe`"
