@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from torch import nn
 
-from pyro_mmvae import Guide, Modality, MultimodalVAE, Schedule, guides, likelihoods, objectives
+from pyro_mmvae import Guide, IncompatibleError, Modality, MultimodalVAE, Schedule, guides, likelihoods, objectives
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.likelihoods import Likelihood, Normal
 from pyro_mmvae.registry import load_member, member_names
@@ -50,7 +50,9 @@ class ObjectiveTable(FromCode):
         printed = str(build(INPUTS, TARGETS, beta=beta)).splitlines()[1:]
         table = [line for line in printed if line.startswith("|")]
         formula = " ".join(_paragraphs(build)[0]).removeprefix("Return ").removesuffix(".")
-        return ["```text", formula, "```", "", *_after_summary(build), "", *table, "", *printed[len(table) :]]
+        needs = ", ".join(str(requirement) for requirement in build(INPUTS, TARGETS).requirements)
+        printed = [*printed[len(table) :], *(["", f"Requires {needs}."] if needs else [])]
+        return ["```text", formula, "```", "", *_after_summary(build), "", *table, "", *printed]
 
 
 class GuideTable(FromCode):
@@ -62,7 +64,7 @@ class GuideTable(FromCode):
 
 
 class FitTable(FromCode):
-    """Which guide works with which objective, found by trying."""
+    """Which guide works with which objective, by what they declare that they require (`Objective.check`)."""
 
     def lines(self) -> list[str]:
         """Return a table of guides by objectives."""
@@ -150,7 +152,7 @@ def _fits(guide: str, objective: str, inputs: list[str]) -> bool:
     parts = [Modality(n, Normal((1,)), nn.Linear(1, 1), nn.Linear(1, 1)) for n in inputs]
     try:
         objectives.load(objective)(inputs, inputs)(MultimodalVAE(parts, 1), guides.load(guide)(parts, 1))
-    except ValueError:
+    except IncompatibleError:
         return False
     return True
 

@@ -36,7 +36,7 @@ def draw_figures(
         pairs = tests[kind]
         batch = pairs.batch()[:MAPPED].to(next(loss.parameters()).device)
         subsets = [s for s in (NAMES[:1], NAMES[1:], NAMES) if set(s) <= set(loss.guide.inputs)]
-        points = {f"q(z | {', '.join(s)})": loss.guide.posterior(batch.given(s)).mean.cpu().numpy() for s in subsets}
+        points = {f"q(z | {', '.join(s)})": loss.guide.point(batch.given(s)).cpu().numpy() for s in subsets}
         placed, how = on_a_plane(points, config.seed)
         labels = dict.fromkeys(placed, pairs.label[:MAPPED].numpy())
         title = f"{objective} on {kind} pairs: posterior means ({how})"

@@ -36,7 +36,7 @@ class Config:
     objective: ObjectiveName | None = None
     """Training bound. None: the one that the guide was published with, else `mixing`."""
     guide_options: tuple[str, ...] = ()
-    """Options of the guide as name=value, e.g. `prior_expert=false` (poe), `networks=per_subset` (joint)."""
+    """Options of the guide as name=value, e.g. `prior_expert=never` (poe), `networks=per_subset` (joint)."""
     objective_options: tuple[str, ...] = ()
     """Options of the objective as name=value, e.g. `alpha=0.1` (jmvae)."""
 

@@ -75,7 +75,7 @@ def plot_reconstructions(
     shown = batch[:SHOWN].to(device)
     rows = {"image": shown.data[IMAGE].cpu()}
     for subset in subsets:
-        decoded = model.predict(guide.posterior(shown.given(subset)).mean, IMAGE)
+        decoded = model.predict(guide.point(shown.given(subset)), IMAGE)
         rows[f"from {'both' if len(subset) > 1 else subset[0]}"] = decoded.cpu()
     return plot_grid(rows, path, "Test images, and expected images at posterior means")
 
@@ -94,7 +94,7 @@ def plot_latent_maps(
     device = next(model.parameters()).device
     shown = batch[:MAPPED].to(device)
     classes = shown.data[LABEL].argmax(-1).cpu()
-    points = {_title(s): guide.posterior(shown.given(s)).mean.cpu().numpy() for s in subsets if s != (LABEL,)}
+    points = {_title(s): guide.point(shown.given(s)).cpu().numpy() for s in subsets if s != (LABEL,)}
     kinds = dict.fromkeys(points, classes.numpy())
     if (LABEL,) in subsets:
         each = Batch.of({LABEL: one_hot(torch.arange(CLASSES), CLASSES).float()}).to(device)

@@ -22,10 +22,10 @@ CLASSIFIER_SAMPLES = 20_000
 
 @torch.no_grad()
 def label_accuracy(model: MultimodalVAE, guide: Guide, batch: Batch) -> float:
-    """Return the share of labels that are the likeliest given the image alone, at its posterior's mean."""
+    """Return the share of labels that are the likeliest given the image alone, at its posterior's point."""
     device = next(model.parameters()).device
-    mean = guide.posterior(batch.given([IMAGE]).to(device)).mean
-    found = model.predict(mean, LABEL).argmax(-1).cpu()
+    point = guide.point(batch.given([IMAGE]).to(device))
+    found = model.predict(point, LABEL).argmax(-1).cpu()
     return float((found == batch.data[LABEL].argmax(-1)).float().mean())
 
 

@@ -93,7 +93,7 @@ class Config:
     pretrained_weights: Path | None = None
     """File with these weights, for machines that cannot download them."""
     guide_options: tuple[str, ...] = ()
-    """Options of the guide as name=value, e.g. `prior_expert=false` (poe), `weights=learned` (moe_moments)."""
+    """Options of the guide as name=value, e.g. `prior_expert=never` (poe), `weights=learned` (moe_moments)."""
 
     epochs: int | None = None
     """Preset: 100; demo 12."""

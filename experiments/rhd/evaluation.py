@@ -63,7 +63,7 @@ class Evaluation:
 def predict(
     loss: Loss, batch: Batch, subsets: Mapping[str, tuple[str, ...]], targets: tuple[str, ...]
 ) -> dict[str, dict[str, Tensor]]:
-    """Return point predictions, decoded at the mean of each posterior; every encoder runs once.
+    """Return point predictions, decoded at the point of each posterior; every encoder runs once.
 
     Args:
         loss: model and guide.
@@ -75,7 +75,7 @@ def predict(
         Predictions `(B, *event)` by posterior and modality.
     """
     rows = {n: torch.tensor([[n in s] for s in subsets.values()], device=batch.device) for n in loss.guide.inputs}
-    z = loss.guide.posterior(batch.seen(rows)).mean
+    z = loss.guide.point(batch.seen(rows))
     decoded = {target: loss.model.predict(z, target) for target in targets}
     return {name: {t: value[row] for t, value in decoded.items()} for row, name in enumerate(subsets)}
 

@@ -164,7 +164,7 @@ def test_own_objective():
         torch.testing.assert_close(bound.kl[0, 0, row], expected)
     torch.testing.assert_close(bound.per_sample, bound.rows.mean(0))
     with pytest.raises(ValueError, match="at least two inputs"):
-        objectives.load("leave_one_out")(["a"], TARGETS)
+        objectives.load("leave_one_out")(["a"], TARGETS)(model, guide)
 
 
 @pytest.mark.usefixtures("own_files")

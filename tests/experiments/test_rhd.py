@@ -220,7 +220,7 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
     [
         (["--guide", "goe"], "unknown name 'goe' in pyro_mmvae.guides; choose one of attention, crossmodal"),
         (["--objective", "elbo"], "unknown name 'elbo'"),
-        (["--guide-options", "prior_expert=false"], "do not fit the guide 'gpoe'"),
+        (["--guide-options", "prior_expert=never"], "do not fit the guide 'gpoe'"),
         (["--guide-options", "hidden"], "expected name=value"),
         (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
         (["--num-points", "200"], "square number"),
