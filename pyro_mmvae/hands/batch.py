@@ -16,14 +16,17 @@ from pyro_mmvae.hands.geometry import undo_viewpoint
 class Hands(NamedTuple):
     """Annotation and preprocessing of B hands (without the leading B for a single one).
 
-    A normalised point is `rotation @ mirror @ (x - root) / scale`; `to_camera` undoes that.
+    A normalised point is `rotation @ mirror @ (x - root) / scale`; `to_camera` undoes that. What is seen is a left hand
+    where an odd number of `is_left`, `mirrored` and `flipped` holds; see `shows_left`.
 
     Args:
         index: (B,) number of the sample in the files.
         scale: (B,) length of the bone 12-11 in metres.
         root: (B, 3) root in metres, camera coordinates.
-        rotation: (B, 3, 3) viewpoint correction together with the augmentation's rotation.
+        rotation: (B, 3, 3) viewpoint correction together with the augmentation's rotation and flip: orthogonal, and a
+            reflection where flipped.
         mirrored: (B,) bool, whether a right hand was made a left one.
+        flipped: (B,) bool, whether the augmentation exchanged up and down.
         is_left: (B,) bool, which hand it is in the picture.
         visible: (B, 21) bool.
         keypoints_uv: (B, 21, 2) pixels of the crop, pixel centres at integers.
@@ -36,11 +39,17 @@ class Hands(NamedTuple):
     root: Tensor
     rotation: Tensor
     mirrored: Tensor
+    flipped: Tensor
     is_left: Tensor
     visible: Tensor
     keypoints_uv: Tensor
     crop: Tensor
     camera: Tensor
+
+    @property
+    def shows_left(self) -> Tensor:
+        """(B,) bool, whether crop, cloud and pose are those of a left hand."""
+        return self.is_left ^ self.mirrored ^ self.flipped
 
     def to_camera(self, points: Tensor) -> Tensor:
         """Take normalised points (*lead, B, N, 3) to metres in camera coordinates."""

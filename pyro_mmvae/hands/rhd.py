@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from pyro_mmvae.data.corruption import checked_share
 from pyro_mmvae.data.sampler import Draw
-from pyro_mmvae.hands.augmentation import MARGIN, MAX_ZOOM
+from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.batch import HandSample, Skipped, collate
 from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS, BadSampleError
 from pyro_mmvae.hands.rhd_format import IMAGE_SIZE, sample_paths
@@ -51,7 +51,7 @@ class RHD(Dataset[HandSample | Skipped]):
         num_points: points P of a cloud, drawn anew in each epoch from the hand's pixels.
         heatmap_size: side H of heat maps and segmentations.
         modalities: names of what is wanted; files that none of them needs are not read.
-        augment: draw zoom, rotation, shift and colour jitter.
+        augment: draw zoom, rotation, shift and colour jitter, from the default `AugmentationRanges` or those given.
         root_joint: "middle_mcp", "wrist", or "palm" (the mean of both).
         mirror_right: make right hands left.
         samples: share in (0, 1] as a float, or number as an integer: a random subset that depends on the seed and
@@ -83,7 +83,7 @@ class RHD(Dataset[HandSample | Skipped]):
         num_points: int = 256,
         heatmap_size: int = 64,
         modalities: Sequence[str] = ("rgb", "cloud", "heatmap", "pose"),
-        augment: bool = False,
+        augment: bool | AugmentationRanges = False,
         root_joint: str = "middle_mcp",
         mirror_right: bool = True,
         samples: float | int | None = None,
@@ -105,7 +105,7 @@ class RHD(Dataset[HandSample | Skipped]):
             num_points=num_points,
             heatmap_size=heatmap_size,
             modalities=tuple(modalities),
-            augment=augment,
+            augment=_ranges(augment),
             root_joint=root_joint,
             mirror_right=mirror_right,
             pixel_corruption=pixel_corruption,
@@ -205,14 +205,20 @@ def _check(options: ViewOptions) -> None:
         raise ValueError(f"cloud_noise: expected a standard deviation of at least 0, got {options.cloud_noise}")
 
 
+def _ranges(augment: bool | AugmentationRanges) -> AugmentationRanges | None:
+    if isinstance(augment, AugmentationRanges):
+        return augment
+    return AugmentationRanges() if augment else None
+
+
 def _read_options(view: ViewOptions, frame_size: tuple[int, int]) -> ReadOptions:
     return ReadOptions(
         frame_size=frame_size,
         color="rgb" in view.modalities,
         cloud="cloud" in view.modalities,
         segmentation="segmentation" in view.modalities,
-        resolution=view.image_size * (MAX_ZOOM if view.augment else 1.0),
-        margin=MARGIN if view.augment else 1.0,
+        resolution=view.image_size * (view.augment.zoom[1] if view.augment else 1.0),
+        margin=view.augment.margin if view.augment else 1.0,
         root_joint=view.root_joint,
         max_points=max(MAX_POINTS, view.num_points),
     )

@@ -12,9 +12,10 @@ from torch import Tensor
 from pyro_mmvae.data.affine import apply_affine, compose_affine, invert_affine
 from pyro_mmvae.data.corruption import corrupt_pixels, noise_cloud
 from pyro_mmvae.data.images import to_tensor, warp
-from pyro_mmvae.hands.augmentation import Augmentation, draw_augmentation, recolor
+from pyro_mmvae.hands.augmentation import Augmentation, AugmentationRanges, draw_augmentation, recolor
 from pyro_mmvae.hands.batch import Hands, HandSample
 from pyro_mmvae.hands.geometry import (
+    FLIP,
     MIRROR,
     Array,
     crop_affine,
@@ -36,7 +37,7 @@ class ViewOptions(NamedTuple):
     num_points: int
     heatmap_size: int
     modalities: tuple[str, ...]
-    augment: bool
+    augment: AugmentationRanges | None
     root_joint: str
     mirror_right: bool
     pixel_corruption: float
@@ -72,7 +73,7 @@ class HandView:
         self.options = options
         draws = np.random.default_rng([seed, epoch, index]).spawn(4)
         self._points_rng, augmentation_rng, self._pixel_rng, self._noise_rng = draws
-        self.augmentation = draw_augmentation(augmentation_rng) if options.augment else Augmentation()
+        self.augmentation = _augmentation(augmentation_rng, options.augment)
         self.mirrored = options.mirror_right and not record.hand.is_left
         # Noise belongs to the data, not to the epoch: each sensor fails on its own share of the samples.
         noisy = np.random.default_rng([seed, index]).random(2) < options.corrupted_share
@@ -97,6 +98,7 @@ class HandView:
             root=_float(hand.root(self.options.root_joint)),
             rotation=_float(rotation),
             mirrored=torch.tensor(self.mirrored),
+            flipped=torch.tensor(self.augmentation.flipped),
             is_left=torch.tensor(hand.is_left),
             visible=torch.from_numpy(hand.visible.copy()),
             keypoints_uv=_float(apply_affine(self.crop, hand.pixels)),
@@ -154,13 +156,15 @@ class HandView:
             zoom=change.zoom,
             angle=change.angle,
             shift=(change.shift[0] * size, change.shift[1] * size),
+            flipped=change.flipped,
         )
 
     def _turn(self) -> Array:
-        """(3, 3) viewpoint correction, then mirror, then the augmentation's rotation."""
+        """(3, 3) viewpoint correction, then mirror, then the augmentation's rotation and flip."""
         viewpoint = viewpoint_rotation(self.record.hand.crop_center, self.record.hand.camera)
         mirror = MIRROR if self.mirrored else np.eye(3)
-        return rotation_z(self.augmentation.angle) @ mirror @ viewpoint
+        turn = rotation_z(self.augmentation.angle) @ mirror @ viewpoint
+        return FLIP @ turn if self.augmentation.flipped else turn
 
     def _normalised(self, points: NDArray[np.floating]) -> Array:
         # Turning and taking the root off commute: the root is turned as well.
@@ -201,6 +205,7 @@ def blank_sample(options: ViewOptions, index: int) -> HandSample:
         root=torch.zeros(3),
         rotation=torch.eye(3),
         mirrored=off,
+        flipped=off,
         is_left=off,
         visible=torch.zeros(NUM_JOINTS, dtype=torch.bool),
         keypoints_uv=joints,
@@ -208,6 +213,10 @@ def blank_sample(options: ViewOptions, index: int) -> HandSample:
         camera=torch.eye(3),
     )
     return HandSample(blank_data(options), dict.fromkeys(options.modalities, False), hand)
+
+
+def _augmentation(rng: np.random.Generator, ranges: AugmentationRanges | None) -> Augmentation:
+    return Augmentation() if ranges is None else draw_augmentation(rng, ranges)
 
 
 def _float(value: NDArray[np.floating] | float) -> Tensor:
