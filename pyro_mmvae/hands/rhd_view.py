@@ -39,6 +39,7 @@ class ViewOptions(NamedTuple):
     modalities: tuple[str, ...]
     augment: AugmentationRanges | None
     root_joint: str
+    first_joint: str
     mirror_right: bool
     pixel_corruption: float
     cloud_noise: float
@@ -70,6 +71,7 @@ class HandView:
     def __init__(self, index: int, record: HandRecord, options: ViewOptions, seed: int, epoch: int) -> None:
         self.index = index
         self.record = record
+        self.shown = record.hand.with_palm_first() if options.first_joint == "palm" else record.hand
         self.options = options
         draws = np.random.default_rng([seed, epoch, index]).spawn(4)
         self._points_rng, augmentation_rng, self._pixel_rng, self._noise_rng = draws
@@ -100,8 +102,8 @@ class HandView:
             mirrored=torch.tensor(self.mirrored),
             flipped=torch.tensor(self.augmentation.flipped),
             is_left=torch.tensor(hand.is_left),
-            visible=torch.from_numpy(hand.visible.copy()),
-            keypoints_uv=_float(apply_affine(self.crop, hand.pixels)),
+            visible=torch.from_numpy(self.shown.visible.copy()),
+            keypoints_uv=_float(apply_affine(self.crop, self.shown.pixels)),
             crop=_float(self.crop),
             camera=_float(hand.camera),
         )
@@ -131,12 +133,12 @@ class HandView:
 
     def pose(self) -> Tensor:
         """(21, 3) joints, root-relative and scaled."""
-        return _float(self._normalised(self.record.hand.joints))
+        return _float(self._normalised(self.shown.joints))
 
     def heatmap(self) -> Tensor:
         """(21, H, H) one Gaussian per joint, visible or not."""
         size = self.options.heatmap_size
-        points = apply_affine(self._crop_to_map(), self.record.hand.pixels)
+        points = apply_affine(self._crop_to_map(), self.shown.pixels)
         return torch.from_numpy(gaussian_heatmaps(points, size, HEATMAP_SIGMA * size))
 
     def segmentation(self) -> Tensor | None:
@@ -149,8 +151,8 @@ class HandView:
     def _crop(self) -> Array:
         size, change = self.options.image_size, self.augmentation
         return crop_affine(
-            self.record.hand.crop_center,
-            self.record.hand.crop_half_size,
+            self.record.crop.center,
+            self.record.crop.half_size,
             size,
             mirrored=self.mirrored,
             zoom=change.zoom,
@@ -161,7 +163,7 @@ class HandView:
 
     def _turn(self) -> Array:
         """(3, 3) viewpoint correction, then mirror, then the augmentation's rotation and flip."""
-        viewpoint = viewpoint_rotation(self.record.hand.crop_center, self.record.hand.camera)
+        viewpoint = viewpoint_rotation(self.record.crop.center, self.record.hand.camera)
         mirror = MIRROR if self.mirrored else np.eye(3)
         turn = rotation_z(self.augmentation.angle) @ mirror @ viewpoint
         return FLIP @ turn if self.augmentation.flipped else turn
