@@ -64,11 +64,13 @@ class HandSample:
         data: tensors by modality, without a batch dimension; zeros where not observed.
         observed: whether each modality is there.
         hand: annotation and preprocessing.
+        corrupted: whether noise acted, by sensor; see `HandBatch`.
     """
 
     data: dict[str, Tensor]
     observed: dict[str, bool]
     hand: Hands
+    corrupted: dict[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,14 @@ class HandBatch(NamedTuple):
         batch: the modalities of B hands. B is less than the batch size if samples were skipped, and 0 if all of
             them were: do not take a step on such a batch.
         hands: their annotation and preprocessing.
+        corrupted: (B,) bool by sensor, "rgb" and "cloud" where they are among the modalities: whether simulated noise
+            acted on that sample. Not observed is not corrupted.
         skipped: (index, reason, detail) of the samples left out.
     """
 
     batch: Batch
     hands: Hands
+    corrupted: dict[str, Tensor]
     skipped: tuple[tuple[int, str, str], ...] = ()
 
 
@@ -115,11 +120,13 @@ def _stack(samples: Sequence[HandSample]) -> HandBatch:
     names = samples[0].data
     data = {name: torch.stack([sample.data[name] for sample in samples]) for name in names}
     observed = {name: torch.tensor([sample.observed[name] for sample in samples]) for name in names}
+    corrupted = {name: torch.tensor([sample.corrupted[name] for sample in samples]) for name in samples[0].corrupted}
     hands = Hands(*(torch.stack(values) for values in zip(*(sample.hand for sample in samples), strict=True)))
     # Not Batch.of: the views are zero where not observed and finite; checking again would double the time.
-    return HandBatch(Batch(data, observed), hands)
+    return HandBatch(Batch(data, observed), hands, corrupted)
 
 
 def _none_of(blank: HandSample) -> HandBatch:
     one = _stack([blank])
-    return HandBatch(one.batch[:0], Hands(*(value[:0] for value in one.hands)))
+    corrupted = {name: value[:0] for name, value in one.corrupted.items()}
+    return HandBatch(one.batch[:0], Hands(*(value[:0] for value in one.hands)), corrupted)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from pyro_mmvae.data.corruption import checked_share
 from pyro_mmvae.data.sampler import Draw
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.batch import HandSample, Skipped, collate
+from pyro_mmvae.hands.noise import SensorNoise
 from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS, BadSampleError
 from pyro_mmvae.hands.rhd_format import IMAGE_SIZE, sample_paths
-from pyro_mmvae.hands.rhd_index import SkipLog, load_annotations, usable_samples
+from pyro_mmvae.hands.rhd_index import SkipLog, load_annotations, subset, usable_samples
 from pyro_mmvae.hands.rhd_record import CROP_MARGINS, MAX_POINTS, HandRecord, ReadOptions, read_record
 from pyro_mmvae.hands.rhd_view import MODALITIES, HandView, ViewOptions, blank_sample
 
@@ -69,7 +68,8 @@ class RHD(Dataset[HandSample | Skipped]):
         pixel_corruption: share of pixels replaced by random colours.
         cloud_noise: standard deviation of Gaussian noise on cloud points, in units of the bone 12-11.
         corrupted_share: share of samples on which such noise acts, drawn for image and cloud independently and the
-            same in all epochs.
+            same in all epochs; one number, or one by sensor as `{"rgb": 0.25, "cloud": 0.5}`. See `SensorNoise`;
+            `HandBatch.corrupted` tells which samples they are.
         preload: decode all samples now and keep them in memory, for sets that fit; workers forked later share
             them. The samples are the same. A sample takes at most 3 S^2 bytes and 24 kB, with augmentation up to
             four times that; a third more with segmentation.
@@ -102,7 +102,7 @@ class RHD(Dataset[HandSample | Skipped]):
         seed: int = 0,
         pixel_corruption: float = 0.0,
         cloud_noise: float = 0.0,
-        corrupted_share: float = 1.0,
+        corrupted_share: float | Mapping[str, float] = 1.0,
         preload: bool = False,
         workers: int = 2,
         frame_size: tuple[int, int] = (IMAGE_SIZE, IMAGE_SIZE),
@@ -120,9 +120,7 @@ class RHD(Dataset[HandSample | Skipped]):
             root_joint=root_joint,
             first_joint=first_joint,
             mirror_right=mirror_right,
-            pixel_corruption=pixel_corruption,
-            cloud_noise=cloud_noise,
-            corrupted_share=corrupted_share,
+            noise=SensorNoise(pixel_corruption, cloud_noise, corrupted_share),
         )
         _check(self.view_options)
         self.read_options = _read_options(self.view_options, (frame_size[0], frame_size[1]), crop, crop_margin)
@@ -133,7 +131,7 @@ class RHD(Dataset[HandSample | Skipped]):
         )
         wanted = usable if ids is None else sorted(set(ids) & set(usable))
         self._require(wanted)
-        self.ids = _subset(wanted, samples, seed)
+        self.ids = subset(wanted, samples, seed)
         self._records: dict[int, HandRecord] = {}
         if preload:
             self._records = dict(self._read_all(workers, progress, "preloading"))
@@ -215,10 +213,6 @@ def _check(options: ViewOptions) -> None:
         raise ValueError(f"first_joint: expected 'wrist' or 'palm', got {options.first_joint!r}")
     if min(options.image_size, options.num_points, options.heatmap_size) < 1:
         raise ValueError("image_size, num_points and heatmap_size: expected at least 1")
-    checked_share("pixel_corruption", options.pixel_corruption)
-    checked_share("corrupted_share", options.corrupted_share)
-    if not 0 <= options.cloud_noise < float("inf"):
-        raise ValueError(f"cloud_noise: expected a standard deviation of at least 0, got {options.cloud_noise}")
 
 
 def _ranges(augment: bool | AugmentationRanges) -> AugmentationRanges | None:
@@ -245,16 +239,3 @@ def _read_options(view: ViewOptions, frame_size: tuple[int, int], crop: str, cro
         crop_margin=margin,
         max_points=max(MAX_POINTS, view.num_points),
     )
-
-
-def _subset(ids: list[int], samples: float | int | None, seed: int) -> list[int]:
-    if samples is None:
-        return ids
-    if isinstance(samples, float) and 0 < samples <= 1:
-        count = max(1, round(samples * len(ids)))
-    elif samples >= 1 and samples == int(samples):
-        count = min(int(samples), len(ids))
-    else:
-        raise ValueError(f"samples: expected a share in (0, 1] or a whole number, got {samples!r}")
-    chosen = np.random.default_rng([seed, len(ids)]).permutation(len(ids))[:count]
-    return [ids[position] for position in np.sort(chosen)]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pyro_mmvae.hands.rhd_annotation import BadSampleError, Hand, check_hand, parse_hands
 from pyro_mmvae.hands.rhd_format import annotation_path, dataset_root, read_annotations, sample_paths
 
@@ -90,6 +92,29 @@ def usable_samples(
         except BadSampleError as error:
             log.add(index, error.reason, error.detail)
     return usable
+
+
+def subset(ids: list[int], samples: float | int | None, seed: int) -> list[int]:
+    """Return a random subset of the numbers, in order, which depends on the seed alone.
+
+    Args:
+        ids: to choose from.
+        samples: share in (0, 1] as a float, or number as an integer; all if None.
+        seed: of the choice. A smaller subset is part of a larger one.
+
+    Raises:
+        ValueError: neither a share nor a number.
+    """
+    if samples is None:
+        return ids
+    if isinstance(samples, float) and 0 < samples <= 1:
+        count = max(1, round(samples * len(ids)))
+    elif samples >= 1 and samples == int(samples):
+        count = min(int(samples), len(ids))
+    else:
+        raise ValueError(f"samples: expected a share in (0, 1] or a whole number, got {samples!r}")
+    chosen = np.random.default_rng([seed, len(ids)]).permutation(len(ids))[:count]
+    return [ids[position] for position in np.sort(chosen)]
 
 
 def _check_sample(

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pyro_mmvae.data.affine import apply_affine, compose_affine, invert_affine
-from pyro_mmvae.data.corruption import corrupt_pixels, noise_cloud
 from pyro_mmvae.data.images import to_tensor, warp
 from pyro_mmvae.hands.augmentation import Augmentation, AugmentationRanges, draw_augmentation, recolor
 from pyro_mmvae.hands.batch import Hands, HandSample
@@ -23,6 +22,7 @@ from pyro_mmvae.hands.geometry import (
     viewpoint_rotation,
 )
 from pyro_mmvae.hands.joint_maps import gaussian_heatmaps
+from pyro_mmvae.hands.noise import SENSORS, SensorNoise
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
 from pyro_mmvae.hands.rhd_record import HandRecord
 
@@ -41,9 +41,7 @@ class ViewOptions(NamedTuple):
     root_joint: str
     first_joint: str
     mirror_right: bool
-    pixel_corruption: float
-    cloud_noise: float
-    corrupted_share: float
+    noise: SensorNoise
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Event shape of every modality that there is."""
@@ -78,8 +76,7 @@ class HandView:
         self.augmentation = _augmentation(augmentation_rng, options.augment)
         self.mirrored = options.mirror_right and not record.hand.is_left
         # Noise belongs to the data, not to the epoch: each sensor fails on its own share of the samples.
-        noisy = np.random.default_rng([seed, index]).random(2) < options.corrupted_share
-        self._noisy_image, self._noisy_cloud = bool(noisy[0]), bool(noisy[1])
+        self._spoilt = options.noise.spoils(seed, index)
         self.crop = self._crop()
         self.turn = self._turn()
 
@@ -88,7 +85,9 @@ class HandView:
         found = {name: _MODALITIES[name](self) for name in self.options.modalities}
         blank = blank_data(self.options)
         data = {name: blank[name] if value is None else value for name, value in found.items()}
-        return HandSample(data, {name: value is not None for name, value in found.items()}, self.hand())
+        observed = {name: value is not None for name, value in found.items()}
+        corrupted = {name: self._spoilt[name] and observed[name] for name in SENSORS if name in observed}
+        return HandSample(data, observed, self.hand(), corrupted)
 
     def hand(self) -> Hands:
         """Return annotation and preprocessing."""
@@ -115,8 +114,8 @@ class HandView:
         size = self.options.image_size
         warped = warp(self.record.color, compose_affine(self.crop, invert_affine(self.record.to_region)), size)
         image = recolor(warped.astype(np.float32) / np.float32(255), self.augmentation.color)
-        if self._noisy_image and self.options.pixel_corruption > 0:
-            image = corrupt_pixels(image, self.options.pixel_corruption, self._pixel_rng)
+        if self._spoilt["rgb"]:
+            image = self.options.noise.image(image, self._pixel_rng)
         return to_tensor(image)
 
     def cloud(self) -> Tensor | None:
@@ -127,8 +126,8 @@ class HandView:
         chosen = self._points_rng.permutation(number)[:wanted]
         again = self._points_rng.integers(number, size=wanted - len(chosen))
         points = self._normalised(self.record.cloud[np.concatenate([chosen, again])])
-        if self._noisy_cloud and self.options.cloud_noise > 0:
-            points = noise_cloud(points, self.options.cloud_noise, self._noise_rng)
+        if self._spoilt["cloud"]:
+            points = self.options.noise.cloud(points, self._noise_rng)
         return _float(points)
 
     def pose(self) -> Tensor:
@@ -214,7 +213,8 @@ def blank_sample(options: ViewOptions, index: int) -> HandSample:
         crop=torch.zeros(2, 3),
         camera=torch.eye(3),
     )
-    return HandSample(blank_data(options), dict.fromkeys(options.modalities, False), hand)
+    corrupted = {name: False for name in SENSORS if name in options.modalities}
+    return HandSample(blank_data(options), dict.fromkeys(options.modalities, False), hand, corrupted)
 
 
 def _augmentation(rng: np.random.Generator, ranges: AugmentationRanges | None) -> Augmentation:
