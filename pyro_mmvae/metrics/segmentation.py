@@ -52,9 +52,8 @@ def confusion_matrices(predicted: Tensor, true: Tensor, num_classes: int) -> Ten
         ValueError: the shapes differ, or there is something else than whole numbers from 0 to C - 1.
     """
     if predicted.shape != true.shape or predicted.dim() < 2:
-        raise ValueError(
-            f"expected predicted and true of one shape (N, *space), got {tuple(predicted.shape)} and {tuple(true.shape)}"
-        )
+        shapes = f"{tuple(predicted.shape)} and {tuple(true.shape)}"
+        raise ValueError(f"expected predicted and true of one shape (N, *space), got {shapes}")
     _check_classes("predicted", predicted, num_classes)
     _check_classes("true", true, num_classes)
     pairs = zip(predicted.flatten(1), true.flatten(1), strict=True)

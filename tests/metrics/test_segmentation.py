@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, f1_score, jaccard_score
 
@@ -26,6 +26,7 @@ def flat(value):
     return value.flatten().numpy()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, CLASSES), st.integers(1, 4))
 def test_scores_of_the_summed_counts_are_scikit_learns(seed, present, number):
     predicted, true = pair(seed, number, present)
@@ -40,6 +41,7 @@ def test_scores_of_the_summed_counts_are_scikit_learns(seed, present, number):
         np.testing.assert_allclose(list(found.values()), expected)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**31))
 def test_scores_per_sample_are_means_of_scikit_learns(seed):
     predicted, true = pair(seed, 4, size=(2, 3))  # small: classes are absent from some samples
