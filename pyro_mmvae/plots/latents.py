@@ -25,7 +25,7 @@ COLOURS = (
 
 @torch.no_grad()
 def posterior_points(guide: Guide, batch: Batch, subsets: Sequence[Subset] | None = None) -> dict[str, Floats]:
-    """Return point estimates (`Guide.point`) of posteriors, shapes `(B, D)`, by what the posterior looks at, e.g. `q(z | image, label)`.
+    """Return points of posteriors (`Guide.point`), shapes `(B, D)`, by what they look at, e.g. `q(z | image, label)`.
 
     Args:
         guide: its parameters' device is where they are computed.
