@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 
 import tyro
 import yaml
+from tyro import MISSING_NONPROP
 
 from pyro_mmvae.experiments.common.files import write_text
 
@@ -45,10 +46,9 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
     config = filled(base, words)
     # In turn: one implied option may decide about the next.
     while missing := {n: v for n, v in config.implied().items() if getattr(config, n) is None and v is not None}:
-        base |= missing
         config = dataclasses.replace(config, **missing)
     if len(words) < len(rest):
-        filled(base, rest)
+        tyro.cli(cls, args=["--help"], default=config, prog=prog, description=cls.about)
     config.check()
     return dataclasses.replace(config, config=None, out=config.run)
 
@@ -60,7 +60,8 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
         SystemExit: bad options, after a message; or `--help`.
     """
     given, rest = _file(cls, argv, prog)
-    return tyro.cli(cls, args=rest, default=cls(**given) if given else None, prog=prog, description=description)
+    default = cls(**given) if given else MISSING_NONPROP
+    return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
 
 
 def _file(cls: type, argv: Sequence[str], prog: str) -> tuple[dict[str, Any], list[str]]:

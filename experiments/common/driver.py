@@ -100,8 +100,7 @@ def train(config: RunConfig) -> Path:
 
     experiment = configured(config)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model, guide = experiment.pair()  # what does not fit is told before anything is read or written
-    experiment.objective(guide, steps=1).check(model, guide)
+    model, guide = experiment.checked_pair()  # what does not fit is told before anything is read or written
     trainer = build_trainer(config, experiment.watched)
     with claimed(config):
         data = experiment.data()

@@ -96,6 +96,9 @@ class Experiment(ABC, Generic[C]):
     commands: ClassVar[Mapping[str, Callable[[Any], None]]] = {}
     """What can be done with a trained run besides; the options stand in `Config.commands`."""
 
+    sheets: ClassVar[tuple[str, ...]] = ()
+    """Figures of a run that a comparison shows one below the other."""
+
     def __init__(self, config: C) -> None:
         self.config = config
 
@@ -167,6 +170,16 @@ class Experiment(ABC, Generic[C]):
             return start
         warmup = max(round(config.beta_share * steps), 1)
         return Schedule(start, config.beta_end, steps=warmup, geometric=config.beta_shape == "geometric" and start > 0)
+
+    def checked_pair(self) -> tuple[MultimodalVAE, Guide]:
+        """Return model and guide, checked to fit the objective, before any data are looked at.
+
+        Raises:
+            ValueError: parts that cannot work together.
+        """
+        model, guide = self.pair()
+        self.objective(guide, steps=1).check(model, guide)
+        return model, guide
 
     def loss(self, steps: int = 1) -> Loss:
         """Return model, guide and objective as one module, not trained, checked to fit each other."""

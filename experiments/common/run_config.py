@@ -52,6 +52,8 @@ class RunConfig:
     """What `--help` says first."""
     comparison: ClassVar[Comparison]
     """Default of `experiments.compare`."""
+    tiny: ClassVar[tuple[str, ...]]
+    """Options with which a run takes seconds, as words of the command line: for tests, and for trying things out."""
     free: ClassVar[frozenset[str]] = frozenset()
     """The experiment's own options that may differ between a run and its continuation."""
     commands: ClassVar[Mapping[str, type]] = {}

@@ -18,6 +18,7 @@ from pyro_mmvae.experiments.mog.config import Config
 from pyro_mmvae.experiments.mog.figures import draw_figures
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
+from pyro_mmvae.table import Subset
 
 NAMES = ("a", "b")
 QUANTITIES = {"joint": Quantity(NAMES), "a": Quantity(("a",)), "b": Quantity(("b",))}
@@ -36,25 +37,24 @@ class MixtureData(MemoryData):
     """
 
     def __init__(self, config: Config) -> None:
-        size, seed = config.test_samples, config.seed
-        drawn = [
-            sample(n, s) for n, s in ((config.samples, 2 * seed), (size, HELD_OUT_SEED + seed), (size, 2 * seed + 1))
-        ]
-        super().__init__(
-            config, *(Fixed(Batch.of({"a": part.a, "b": part.b})) for part in drawn), "mixture of Gaussians"
-        )
-        self.label: Tensor = drawn[1 if config.judge == "validation" else 2].label
+        seed, size = config.seed, config.test_samples
+        train, test = sample(config.samples, 2 * seed), sample(size, 2 * seed + 1)
+        held_out = sample(size, HELD_OUT_SEED + seed)
+        first, second, third = (Fixed(Batch.of({"a": part.a, "b": part.b})) for part in (train, held_out, test))
+        super().__init__(config, first, second, third, title="mixture of Gaussians")
+        self.label: Tensor = (held_out if config.judge == "validation" else test).label
 
 
 class Experiment(experiment.Experiment[Config]):
     """Two modalities of which neither tells all classes (Korthals et al. 2019, figure 2; the means are ours)."""
 
+    sheets = ("latent.png",)
+
     def modalities(self) -> list[Modality]:
         """Return both modalities, each with an encoder and a decoder of one hidden layer."""
         latent, hidden = self.config.latent_dim, (self.config.hidden,)
-        return [
-            Modality(n, Normal((2,), SCALE), MLPDecoder(latent, (2,), hidden), MLPEncoder((2,), hidden)) for n in NAMES
-        ]
+        networks = [(MLPDecoder(latent, (2,), hidden), MLPEncoder((2,), hidden)) for _ in NAMES]
+        return [Modality(n, Normal((2,), SCALE), *pair) for n, pair in zip(NAMES, networks, strict=True)]
 
     def data(self) -> MixtureData:
         """Draw the samples."""
@@ -64,7 +64,7 @@ class Experiment(experiment.Experiment[Config]):
         """Estimate log-likelihoods from every posterior, and compute the exact ones."""
         assert isinstance(data, MixtureData)
         batch = data.judged_batch()
-        given = (NAMES, NAMES[:1], NAMES[1:])
+        given: tuple[Subset, ...] = (NAMES, NAMES[:1], NAMES[1:])
         wanted = {g: {n: q for n, q in QUANTITIES.items() if set(g) <= set(q.of)} for g in given}
         found = grid(loss.model, loss.guide, data.judged(), wanted, num_samples=self.config.num_samples)
         truth = {name: float(log_prob(**{n: batch.data[n] for n in q.of}).mean()) for name, q in QUANTITIES.items()}

@@ -57,6 +57,10 @@ class Config(RunConfig):
 
 A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figures."""
     comparison: ClassVar[Comparison] = Comparison(("poe", "moe", "gpoe"))
+    tiny: ClassVar[tuple[str, ...]] = (
+        *("--synthetic-train", "16", "--synthetic-eval", "4", "--epochs", "2", "--batch-size", "8", "--width", "8"),
+        *("--image-size", "32", "--num-points", "16", "--map-size", "8", "--decoder-width", "4", "--cloud-width", "32"),
+    )
     free: ClassVar[frozenset[str]] = frozenset({"workers", "preload"})
     commands: ClassVar[Mapping[str, type]] = {"evaluate": EvaluateOptions, "predict": PredictOptions}
 

@@ -26,6 +26,7 @@ class Experiment(experiment.Experiment[Config]):
     """Hands from RGB, with point clouds, heat maps and segmentations as companions in training (Gupta 2021)."""
 
     training_class = HandTraining
+    sheets: ClassVar[tuple[str, ...]] = ("skeletons_3d.png", "skeletons.png")
     commands: ClassVar[Mapping[str, Callable[[Any], None]]] = {"evaluate": evaluate_run, "predict": predict_folder}
 
     def __init__(self, config: Config) -> None:
