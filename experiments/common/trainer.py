@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning
@@ -57,10 +61,24 @@ def fit(config: RunConfig, trainer: lightning.Trainer, module: Training, data: l
     """
     if not (config.resume and _stopped_early(config, trainer)):
         last = str(config.run / CHECKPOINT) if config.resume else None
-        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+        with interrupts(trainer):
+            trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
     if config.early_stop is not None and trainer.is_global_zero:
         best = config.run / BEST
         module.loss.load_state_dict(loss_state(load_checkpoint(best), best))
+
+
+@contextmanager
+def interrupts(trainer: lightning.Trainer) -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C: Lightning ends the process as if something had failed, and ignores the key from then on."""
+    try:
+        yield
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
 
 
 def _stopped_early(config: RunConfig, trainer: lightning.Trainer) -> bool:
