@@ -13,6 +13,7 @@ from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, experiments, prog
 from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.ranges import check
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import (
     BEST,
@@ -44,6 +45,7 @@ def _run(name: str, words: list[str]) -> None:
     if words and words[0] in cls.commands:
         options = cls.commands[words[0]]
         chosen: Any = configuration.parse(options, words[1:], f"{prog(name)} {words[0]}", options.__doc__ or "")
+        check(chosen)
         experiment_class(name).commands[words[0]](chosen)
     else:
         train(configuration.parse_run(cls, words, prog(name)))
@@ -117,6 +119,8 @@ def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Tim
     config = experiment.config
     write_results(evaluation, config, config.run, history)
     print(f"\n{evaluation.report}\n")
+    if history.skipped:
+        print(f"{history.skipped} training samples could not be read and were left out of every epoch")
     drawn = f", figures: {config.run / FIGURES}" if config.figures else ""
     print(f"metrics: {config.run / METRICS}{drawn}")
 
@@ -163,13 +167,12 @@ def open_run(run: Path, best: bool | None = None) -> Opened:
     wanted = config.early_stop is not None if best is None else best
     path = run / (BEST if wanted else CHECKPOINT)
     state = loss_state(load_checkpoint(path), path)
-    experiment = configured(config)
-    loss = experiment.loss()
+    loss = configured(config.reopened()).loss()
     try:
         loss.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
-    return Opened(experiment, loss.eval())
+    return Opened(configured(config), loss.eval())
 
 
 def device_of(name: str) -> torch.device:

@@ -91,6 +91,8 @@ class Experiment(ABC, Generic[C]):
 
     watched: str = "val/loss"
     """Metric that decides about an early stop, at its least; one that does not change its meaning in training."""
+    training_class: ClassVar[type[Training]] = Training
+    """How the loss is trained; a subclass of `Training` may watch more than the loss."""
     commands: ClassVar[Mapping[str, Callable[[Any], None]]] = {}
     """What can be done with a trained run besides; the options stand in `Config.commands`."""
 
@@ -187,4 +189,10 @@ class Experiment(ABC, Generic[C]):
     def training(self, loss: Loss) -> Training:
         """Return the loss with its optimiser."""
         config = self.config
-        return Training(loss, learning_rate=config.learning_rate, schedule=config.lr_schedule, seed=config.seed)
+        return self.training_class(
+            loss,
+            learning_rate=config.learning_rate,
+            schedule=config.lr_schedule,
+            warmup=config.warmup,
+            seed=config.seed,
+        )

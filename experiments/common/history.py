@@ -36,10 +36,16 @@ class Timed(History):
         """Time of training with validation, over all parts of a resumed run."""
         return sum(row["seconds"] for row in self.rows)
 
+    @property
+    def skipped(self) -> int:
+        """Training samples that the last epoch had to leave out."""
+        return int(self.rows[-1]["skipped"])
+
     def cost(self) -> dict[str, float]:
-        """Return `seconds` and `samples_per_second`, as `metrics.json` has them."""
+        """Return what `metrics.json` has of it: seconds, samples per second, and samples that were skipped, if any."""
         samples = sum(row["samples"] for row in self.rows)
-        return {"seconds": self.seconds, "samples_per_second": samples / max(self.seconds, 1e-9)}
+        cost = {"seconds": self.seconds, "samples_per_second": samples / max(self.seconds, 1e-9)}
+        return cost | ({"skipped_in_last_epoch": self.skipped} if self.skipped else {})
 
 
 def history_of(trainer: lightning.Trainer) -> Timed:

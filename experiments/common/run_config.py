@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, GuideName, ObjectiveName, known
-from pyro_mmvae.experiments.common.ranges import Positive, PositiveShare, Weight, check, option
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveShare, Weight, check, option
 
 
 class Preset(NamedTuple):
@@ -82,6 +82,8 @@ class RunConfig:
     """Of Adam."""
     lr_schedule: Literal["constant", "cosine"] = "cosine"
     """Learning rate over the run."""
+    warmup: Count = 0
+    """Steps in which the learning rate rises at first."""
     clip: Weight = 0.0
     """Largest norm of the gradient; 0 does not clip."""
     beta_start: Weight | None = None
@@ -147,6 +149,10 @@ class RunConfig:
     def implied(self) -> dict[str, Any]:
         """Return values of options that were left open (None) and follow from others."""
         return {"guide_options": ()}
+
+    def reopened(self) -> RunConfig:
+        """Return the options to build a trained run's model with; weights to begin with are then not needed, say."""
+        return self
 
     @property
     def run_name(self) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
+
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Share, Weight
 
 
 @dataclass(frozen=True)
@@ -21,15 +24,17 @@ class EvaluateOptions:
     """Folder for the results. None: a folder in RUN named after what was changed."""
     data: Path | None = None
     """Folder in RHD's layout. None: the data of the run."""
-    pixel_corruption: float | None = None
+    pixel_corruption: Share | None = None
     """Share of pixels replaced by random colours. None: as in the run."""
-    cloud_noise: float | None = None
+    cloud_noise: Weight | None = None
     """Standard deviation of noise on cloud points. None: as in the run."""
-    corrupted_share: float | None = None
+    corrupted_share: Share | None = None
     """Share of samples on which the noise acts. None: as in the run."""
     seed: int | None = None
     """Of noise and draws. None: as in the run."""
-    workers: int | None = None
+    judge: Literal["test", "validation"] | None = None
+    """Evaluation samples, or those held out from training. None: as in the run."""
+    workers: Count | None = None
     """Processes that load data. None: as in the run."""
     device: str = "auto"
     """auto, cpu, cuda."""
@@ -54,13 +59,13 @@ class PredictOptions:
     """Folder of .png or .jpg files."""
     out: Path | None = None
     """Folder for the results. None: RUN/predictions."""
-    bone_mm: float | None = None
+    bone_mm: PositiveNumber | None = None
     """Length of the middle finger's first bone in millimetres: poses are then written in millimetres."""
     mirror: bool = False
     """The images show right hands."""
-    draws: int = 32
+    draws: Positive = 32
     """Posterior draws for the spread."""
-    batch_size: int = 32
+    batch_size: Positive = 32
     """Images at a time."""
     device: str = "auto"
     """auto, cpu, cuda."""

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pyro_mmvae import Batch, guides
-from pyro_mmvae.experiments.common.configuration import options, read
-from pyro_mmvae.experiments.common.runs import load_checkpoint, lock
-from pyro_mmvae.experiments.rhd.build import build_loss
-from pyro_mmvae.experiments.rhd.cli import main
-from pyro_mmvae.experiments.rhd.config import FLOWS, Config, resolved
+from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.common.configuration import options, parse_run, read
+from pyro_mmvae.experiments.common.run_folder import load_checkpoint, lock
+from pyro_mmvae.experiments.rhd.config import FLOWS, Config
+from pyro_mmvae.experiments.rhd.experiment import Experiment
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
+from pyro_mmvae.experiments.rhd.presets import PRESETS
 from pyro_mmvae.experiments.rhd.reuse import with_changes
 from pyro_mmvae.hands.synthetic import generate
 
@@ -28,6 +30,14 @@ SMALL = [
     *("--image-size=32", "--num-points=16", "--map-size=16", "--width=8", "--decoder-width=4", "--cloud-width=32"),
     *("--latent-dim=8", "--batch-size=8", "--pretrained=False", "--workers=0", "--preload=True", "--device=cpu"),
 ]
+
+
+def main(arguments):
+    driver.main("rhd", arguments)
+
+
+def parsed(*arguments):
+    return parse_run(Config, arguments, "rhd")
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +123,7 @@ def test_unreadable_training_samples_are_counted(hands, tmp_path):
         path.write_bytes(path.read_bytes()[:200])
     arguments = ["--data", str(broken), "--epochs", "1", "--out", str(tmp_path / "run"), "--no-figures", *SMALL]
     main([*arguments, "--preload=False"])
-    found = metrics_of(tmp_path / "run")["training_samples"]
-    assert 1 <= found["skipped_in_last_epoch"] <= 5
-    assert found["used"] == 19 - found["skipped_in_last_epoch"]
+    assert 1 <= metrics_of(tmp_path / "run")["skipped_in_last_epoch"] <= 5
 
 
 @pytest.mark.slow
@@ -160,7 +168,7 @@ def test_the_baseline_belongs_to_the_run(run, tmp_path):
 
 
 def test_noise_that_was_in_training_alone_stays_there():
-    trained = Config(pixel_corruption=0.7, corrupt="train")
+    trained = replace(parsed(), pixel_corruption=0.7, corrupt="train")
     changed, _ = with_changes(trained, EvaluateOptions(run=Path("run"), cloud_noise=0.1))
     assert (changed.corrupt, changed.pixel_corruption, changed.cloud_noise) == ("test", 0.0, 0.1)
     same, changes = with_changes(trained, EvaluateOptions(run=Path("run")))
@@ -223,7 +231,11 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--guide-options", "prior_expert=never"], "do not fit the guide 'gpoe'"),
         (["--guide-options", "hidden"], "expected name=value"),
         (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
-        (["--num-points", "200"], "square number"),
+        (["--num-points", "200"], "--num-points: expected a square number"),
+        (["--map-size", "48"], "--map-size: expected a power of two"),
+        (["--pixel-corruption", "nan"], "--pixel-corruption: expected a share from 0 to 1, got nan"),
+        (["--cloud-noise", "inf"], "--cloud-noise: expected a number of at least 0, got inf"),
+        (["--paper", "nobody"], "--paper: expected one of gpu"),
         (["--batch-size", "0"], "expected at least 1"),
         (["--samples", "-1"], "expected a share"),
         (["--data", "nowhere"], "nowhere"),
@@ -233,6 +245,7 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--resume"], "nothing to resume"),
         (["evaluate", "nowhere"], "no run in nowhere"),
         (["predict", "nowhere", "."], "no run in nowhere"),
+        (["predict", "nowhere", ".", "--draws", "0"], "--draws: expected at least 1, got 0"),
     ],
 )
 def test_mistakes_end_in_one_line(arguments, message, hands, tmp_path, capsys, monkeypatch):
@@ -250,8 +263,8 @@ def test_bad_configuration_files_are_refused(tmp_path):
     for content, message in [
         ("guide: [", "is not YAML"),
         ("guid: poe", "unknown options"),
-        ("epochs: many", "expected int or NoneType, got 'many'"),
-        ("beta_start: small", "expected float, got 'small'"),
+        ("epochs: many", "expected int, got 'many'"),
+        ("beta_start: small", "expected float or NoneType, got 'small'"),
         ("- 1", "expected options"),
         ("!!python/object/apply:os.system ['true']", "is not YAML"),
     ]:
@@ -268,11 +281,51 @@ def test_numbers_in_configuration_files_mean_what_they_look_like(tmp_path):
     assert options(["a=1e-3", "b=true", "c=learned", "d=3"]) == {"a": 1e-3, "b": True, "c": "learned", "d": 3}
 
 
-def test_presets_fill_in_what_is_not_given():
-    demo, paper = resolved(Config()), resolved(Config(data="somewhere", guide="moe"))
+def test_data_imply_a_preset_that_the_command_line_overrides():
+    demo, real = parsed(), parsed("--data", "somewhere", "--guide", "moe", "--epochs", "3", "--pretrained", "False")
     assert (demo.image_size, demo.objective, demo.pretrained) == (64, "mixing", False)
-    assert (paper.image_size, paper.num_points, paper.objective, paper.pretrained) == (256, 256, "mmvae", True)
+    assert (real.image_size, real.num_points, real.objective) == (256, 256, "mmvae")
+    assert (real.epochs, real.pretrained) == (3, False)
     assert str(demo.run) == "runs/rhd/rc2chp-gpoe-mixing-s0"
+
+
+def test_presets_are_options_in_range():
+    for preset in PRESETS.values():
+        replace(parsed(), **preset.options).check()
+
+
+def test_a_run_is_opened_without_what_it_began_with(run, tmp_path):
+    """Pretrained weights are in its checkpoint; nothing may be downloaded."""
+    opened = tmp_path / "run"
+    shutil.copytree(run, opened)
+    text = (opened / "config.yaml").read_text().replace("pretrained: false", "pretrained: true")
+    (opened / "config.yaml").write_text(text.replace("pretrained_weights: null", "pretrained_weights: nowhere.pth"))
+    found = driver.open_run(opened)
+    assert found.experiment.config.pretrained
+    assert sum(batch.size for batch in found.experiment.data().judged(5)) == 5
+
+
+def test_results_of_held_out_samples(run, tmp_path, capsys):
+    arguments = ["evaluate", str(run), "--out", str(tmp_path / "out"), "--device", "cpu", "--no-figures"]
+    main([*arguments, "--judge", "validation"])
+    found = metrics_of(tmp_path / "out")
+    assert found["samples"]["used"] == 1  # five per cent of twenty
+    with (run / "history.csv").open() as file:
+        watched = float(list(csv.DictReader(file))[-1]["val/epe_mm|rgb"])
+    # Training watches all joints, the results are of the visible ones.
+    assert found["posteriors"]["rgb"]["epe_mm"]["mean"] == pytest.approx(watched, rel=0.5)
+    with pytest.raises(SystemExit):
+        main([*arguments, "--judge", "validation", "--seed", "3"])
+    assert "held-out samples are those of the run's own" in capsys.readouterr().err
+
+
+def test_columns_and_curves_of_a_run(run):
+    found = metrics_of(run)
+    columns, curves = Experiment.columns(found), Experiment.curves(found)
+    assert next(iter(columns)) == "EPE mm, joint"
+    assert {name for name, c in columns.items() if c.better == "lower"} == {f"EPE mm, {n}" for n in found["posteriors"]}
+    assert columns["AUC 20-50, rgb"].value == found["posteriors"]["rgb"]["auc_20_50"]
+    assert set(curves) == {f"PCK, {n}" for n in found["posteriors"]}
 
 
 def fake_hands(size=2):
@@ -291,13 +344,13 @@ def fake_hands(size=2):
 def test_the_real_networks_on_a_fake_gpu_and_on_meta(guide):
     """The loss neither mixes devices nor waits for the device, and its gradients have shapes."""
     setting = "r2hp" if guide == "crossmodal" else "rcs2chps"
-    config = resolved(Config(guide=guide, setting=setting))
+    experiment = Experiment(parsed("--guide", guide, "--setting", setting))
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):
-        loss = build_loss(config)
+        loss = experiment.loss()
         loss.elbo.validate = False
         assert loss(fake_hands()).device.type == "cuda"
     with torch.device("meta"):
-        loss = build_loss(config)
+        loss = experiment.loss()
         loss.elbo.validate = False
         loss(fake_hands()).backward()
     assert all(p.grad is not None for p in loss.parameters())

@@ -1,4 +1,4 @@
-"""Figures of a run."""
+"""Figures of a run of the hand experiment."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.experiments.rhd.config import Config
-from pyro_mmvae.experiments.rhd.evaluation import MEAN_POSE, SHOWN, Evaluation
+from pyro_mmvae.experiments.rhd.evaluation import MEAN_POSE, SHOWN, Judged
 from pyro_mmvae.hands.batch import Hands
 from pyro_mmvae.hands.plots import plot_pck, plot_predictions, plot_skeletons, plot_skeletons_3d
 from pyro_mmvae.plots import plot_clouds, plot_heatmaps, plot_training
 from pyro_mmvae.training import History
 
 
-def draw_figures(config: Config, evaluation: Evaluation, history: History | None, folder: Path) -> None:
+def draw_figures(config: Config, judged: Judged, folder: Path, history: History | None) -> None:
     """Draw everything that the setting has: PCK curves, skeletons, clouds, heat maps, training curves."""
     folder.mkdir(parents=True, exist_ok=True)
-    plot_pck({MEAN_POSE: evaluation.baseline, **evaluation.metrics}, folder / "pck.png", dashed=[MEAN_POSE])
-    data = {name: value[:SHOWN] for name, value in evaluation.shown.batch.data.items()}
-    hands = Hands(*(value[:SHOWN] for value in evaluation.shown.hands))
-    decoded = evaluation.decoded
+    plot_pck({MEAN_POSE: judged.baseline, **judged.poses}, folder / "pck.png", dashed=[MEAN_POSE])
+    data = {name: value[:SHOWN] for name, value in judged.shown.batch.data.items()}
+    hands = Hands(*(value[:SHOWN] for value in judged.shown.hands))
+    decoded = judged.decoded
     poses = {name: found["pose"] for name, found in decoded.items()}
     plot_skeletons_3d(data["pose"], poses, folder / "skeletons_3d.png", units="lengths of the reference bone")
     if "rgb" in data:
