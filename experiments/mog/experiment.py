@@ -12,12 +12,13 @@ from pyro_mmvae import Batch, Loss, Modality
 from pyro_mmvae.data.gaussian_mixture import SCALE, log_prob, sample
 from pyro_mmvae.experiments.common import experiment
 from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, grid, report
+from pyro_mmvae.experiments.common.log_likelihoods import Quantity, columns, grid, report
 from pyro_mmvae.experiments.common.memory import Fixed, MemoryData
 from pyro_mmvae.experiments.mog.config import Config
 from pyro_mmvae.experiments.mog.figures import draw_figures
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
+from pyro_mmvae.table import Subset
 
 NAMES = ("a", "b")
 QUANTITIES = {"joint": Quantity(NAMES), "a": Quantity(("a",)), "b": Quantity(("b",))}
@@ -37,12 +38,9 @@ class MixtureData(MemoryData):
 
     def __init__(self, config: Config) -> None:
         size, seed = config.test_samples, config.seed
-        drawn = [
-            sample(n, s) for n, s in ((config.samples, 2 * seed), (size, HELD_OUT_SEED + seed), (size, 2 * seed + 1))
-        ]
-        super().__init__(
-            config, *(Fixed(Batch.of({"a": part.a, "b": part.b})) for part in drawn), "mixture of Gaussians"
-        )
+        drawn = sample(config.samples, 2 * seed), sample(size, HELD_OUT_SEED + seed), sample(size, 2 * seed + 1)
+        train, validation, test = (Fixed(Batch.of({"a": part.a, "b": part.b})) for part in drawn)
+        super().__init__(config, train, validation, test, "mixture of Gaussians")
         self.label: Tensor = drawn[1 if config.judge == "validation" else 2].label
 
 
@@ -64,7 +62,7 @@ class Experiment(experiment.Experiment[Config]):
         """Estimate log-likelihoods from every posterior, and compute the exact ones."""
         assert isinstance(data, MixtureData)
         batch = data.judged_batch()
-        given = (NAMES, NAMES[:1], NAMES[1:])
+        given: tuple[Subset, ...] = (NAMES, NAMES[:1], NAMES[1:])
         wanted = {g: {n: q for n, q in QUANTITIES.items() if set(g) <= set(q.of)} for g in given}
         found = grid(loss.model, loss.guide, data.judged(), wanted, num_samples=self.config.num_samples)
         truth = {name: float(log_prob(**{n: batch.data[n] for n in q.of}).mean()) for name, q in QUANTITIES.items()}
@@ -75,8 +73,5 @@ class Experiment(experiment.Experiment[Config]):
     @staticmethod
     def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return the log-likelihoods by proposal; the data's own density stands in the place of published values."""
-        return {
-            f"{QUANTITIES[name].title} from q(z|{given})": Column(summary["mean"], published=metrics["truth"][name])
-            for given, estimates in metrics["log_likelihood"].items()
-            for name, summary in estimates.items()
-        }
+        found, truth = metrics["log_likelihood"], metrics["truth"]
+        return columns(found, QUANTITIES, {(given, name): truth[name] for given in found for name in found[given]})
