@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import lightning
 
@@ -68,6 +69,13 @@ class Column:
     value: float
     better: Literal["higher", "lower"] = "higher"
     published: float | None = None
+
+    @classmethod
+    def of(
+        cls, value: float | None, better: Literal["higher", "lower"] = "higher", published: float | None = None
+    ) -> Self:
+        """Return the column of a number from `metrics.json`, where null stands for NaN."""
+        return cls(math.nan if value is None else float(value), better, published)
 
 
 @dataclass(frozen=True)

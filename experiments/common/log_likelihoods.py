@@ -1,4 +1,4 @@
-"""Log-likelihoods of many test samples by quantity and proposal, and their table."""
+"""Log-likelihoods and bounds of many test samples by quantity and proposal, and their tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
-from pyro_mmvae.estimators import Estimate, batch_seed, difference, log_likelihoods
+from pyro_mmvae.estimators import Estimate, batch_seed, difference, elbos, log_likelihoods
+from pyro_mmvae.experiments.common.experiment import Column
 from pyro_mmvae.table import Subset
 
 Summary = Mapping[str, float]
+Summaries = Mapping[str, Mapping[str, Summary]]
+"""By what the proposal looks at, `a+b`, and by the name of the quantity."""
+Wanted = Mapping[Subset, Mapping[str, "Quantity"]]
+"""Quantities by name, for each subset that a proposal looks at."""
 
 
 class Quantity(NamedTuple):
@@ -32,7 +37,7 @@ def grid(
     model: MultimodalVAE,
     guide: Guide,
     batches: Iterable[Batch],
-    wanted: Mapping[Subset, Mapping[str, Quantity]],
+    wanted: Wanted,
     *,
     num_samples: int,
     seed: int = 0,
@@ -47,7 +52,7 @@ def grid(
         model: the generative model.
         guide: gives the proposals; those that it cannot give are left out.
         batches: test samples; each batch has draws of its own.
-        wanted: quantities by name, for each subset that a proposal looks at.
+        wanted: what is estimated from which proposals.
         num_samples: importance samples K.
         seed: of the draws.
         refine: steps of fitting the proposal to each sample.
@@ -91,9 +96,40 @@ def _estimates(
     return dict(zip(subsets, numbers, strict=True))
 
 
-def report(
-    found: Mapping[str, Mapping[str, Summary]], quantities: Mapping[str, Quantity], refine: int = 0, prefix: str = ""
-) -> str:
+def bounds(
+    model: MultimodalVAE, guide: Guide, batch: Batch, wanted: Wanted, *, seed: int = 0
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return evidence lower bounds by what the posterior looks at and by quantity, in nats per sample; see `grid`."""
+    places = [(given, name) for given, names in wanted.items() if set(given) <= set(guide.inputs) for name in names]
+    values = elbos(model, guide, batch, [(given, wanted[given][name].of) for given, name in places], seed=seed)
+    found: dict[str, dict[str, dict[str, float]]] = {"+".join(given): {} for given, _ in places}
+    for (given, name), value in zip(places, values, strict=True):
+        found["+".join(given)][name] = value
+    return found
+
+
+def columns(
+    found: Summaries, quantities: Mapping[str, Quantity], published: Mapping[tuple[str, str], float | None]
+) -> dict[str, Column]:
+    """Return what `grid` found as columns of a comparison, with each proposal's share of high k-hats.
+
+    Args:
+        found: as `metrics.json` has it.
+        quantities: by name.
+        published: by proposal, `a+b`, and quantity.
+    """
+    places = [(given, name) for given, names in found.items() for name in names]
+    values = {
+        f"{quantities[name].title} from q(z|{given})": Column.of(
+            found[given][name]["mean"], published=published.get((given, name))
+        )
+        for given, name in places
+    }
+    khats = {given: next(iter(names.values()))["khat_over_0.7"] for given, names in found.items()}
+    return values | {f"k-hat > 0.7 from q(z|{given})": Column.of(share, "lower") for given, share in khats.items()}
+
+
+def report(found: Summaries, quantities: Mapping[str, Quantity], refine: int = 0, prefix: str = "") -> str:
     """Return what `grid` found as a table; `refine` is said with the proposals."""
     fitted = f", refined {refine} steps" if refine else ""
     rows = [
@@ -102,6 +138,15 @@ def report(
         for name, summary in columns.items()
     ]
     return table(rows)
+
+
+def bounds_report(found: Summaries, quantities: Mapping[str, Quantity]) -> str:
+    """Return what `bounds` found, a line for each posterior."""
+    return "\n".join(
+        f"ELBO from {posterior_given(given.split('+'))}: "
+        + ", ".join(f"{v['mean']:.2f} ± {v['se']:.2f} of {quantities[name].title}" for name, v in values.items())
+        for given, values in found.items()
+    )
 
 
 def posterior_given(names: Iterable[str]) -> str:

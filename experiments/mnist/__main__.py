@@ -1,6 +1,6 @@
 """`python -m experiments.mnist`."""
 
-from pyro_mmvae.experiments.mnist.cli import main
+from pyro_mmvae.experiments.common.driver import main
 
 if __name__ == "__main__":
-    main()
+    main("mnist")

@@ -1,18 +1,15 @@
-"""Data of a run: which set, how it is split, made binary and cut into batches."""
+"""Data of a run: which set, how it is split and made binary."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
 
-import lightning
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.functional import one_hot
-from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
-from pyro_mmvae.data.batches import Rows, RowSampler, batch_loader
+from pyro_mmvae.data.batches import Rows
 from pyro_mmvae.data.binarise import binarise
 from pyro_mmvae.data.labelled_images import (
     CLASSES,
@@ -22,67 +19,47 @@ from pyro_mmvae.data.labelled_images import (
     read_labelled_images,
     small_digits,
 )
-from pyro_mmvae.experiments.mnist.build import IMAGE, LABEL
+from pyro_mmvae.experiments.common.memory import MemoryData, count_of, permutation
 from pyro_mmvae.experiments.mnist.config import Config
 
+IMAGE, LABEL = "image", "label"
 TEST_SHARE = 1 / 6
 """Share of a set without a test split of its own that becomes one: MNIST's share is 1/7."""
 STATIC = 0
 """Key of the static binarisation: one draw for all runs."""
-SPLIT, SUBSET, HIDDEN, REDRAWN, TESTED = 1, 2, 3, 4, 5
+SPLIT, SUBSET, HIDDEN, REDRAWN = 1, 2, 3, 4
 """Keys that keep the run's random choices apart."""
 
 
-class Splits(NamedTuple):
-    """Training, held-out and test samples, with grey images."""
-
-    train: LabelledImages
-    validation: LabelledImages
-    test: LabelledImages
-
-
-def open_splits(config: Config) -> Splits:
-    """Read the set and split it.
+def open_splits(config: Config) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
+    """Return training, held-out and test samples, with grey images.
 
     Raises:
         FileNotFoundError: files of the set are not there.
         ImportError: a package that would hold the set is not installed.
         ValueError: files are damaged, or there are too few samples.
     """
-    train, test = _published(config) if config.data is not None else _installed(config)
-    rows = _permutation(len(train.labels), config.seed, SUBSET)[: _count(config.samples, len(train.labels))]
+    train, test = _published(config, config.data) if config.data is not None else _installed(config)
+    rows = permutation(len(train.labels), config.seed, SUBSET)[: count_of(config.samples, len(train.labels))]
     held_out = round(config.validation * len(rows))
     if len(rows) - held_out < 1:
         raise ValueError(f"expected at least one training sample, got {len(rows)} of which {held_out} are held out")
-    return Splits(train.take(rows[held_out:]), train.take(rows[:held_out]), test)
+    return train.take(rows[held_out:]), train.take(rows[:held_out]), test
 
 
-def _published(config: Config) -> tuple[LabelledImages, LabelledImages]:
-    assert config.data is not None
-    name = config.dataset or "mnist"
-    if name == "digits":
-        return _installed(config)
+def _published(config: Config, folder: Path) -> tuple[LabelledImages, LabelledImages]:
     if config.download:
-        download_labelled_images(config.data, name)
-    return read_labelled_images(config.data, name, train=True), read_labelled_images(config.data, name, train=False)
+        download_labelled_images(folder, config.dataset)
+    train, test = (read_labelled_images(folder, config.dataset, train=train) for train in (True, False))
+    return train, test
 
 
 def _installed(config: Config) -> tuple[LabelledImages, LabelledImages]:
     """Split a set that comes in one piece; the test samples are the same for all runs."""
     everything = small_digits() if config.dataset == "digits" else mnist_sample()
-    rows = _permutation(len(everything.labels), SPLIT)
+    rows = permutation(len(everything.labels), SPLIT)
     tested = round(TEST_SHARE * len(rows))
     return everything.take(rows[tested:]), everything.take(rows[:tested])
-
-
-def _permutation(length: int, *key: int) -> Tensor:
-    return torch.as_tensor(np.random.default_rng(key).permutation(length))
-
-
-def _count(samples: float | None, length: int) -> int:
-    if samples is None:
-        return length
-    return min(int(samples), length) if samples > 1 else max(round(samples * length), 1)
 
 
 class Images:
@@ -96,7 +73,9 @@ class Images:
         missing: share of labels that are hidden.
     """
 
-    def __init__(self, split: LabelledImages, config: Config, part: int, *, redraw: bool, missing: float) -> None:
+    def __init__(
+        self, split: LabelledImages, config: Config, part: int, *, redraw: bool = False, missing: float = 0.0
+    ) -> None:
         self.seed = config.seed
         self.redraw = redraw and config.binarisation == "dynamic"
         self.grey = config.binarisation == "none"
@@ -121,44 +100,23 @@ class Images:
         return Batch({IMAGE: pixels, LABEL: self.labels[rows]}, observed)
 
 
-class MnistData(lightning.LightningDataModule):
-    """Loaders of one run; each process of a distributed run takes its part of every batch.
+class MnistData(MemoryData):
+    """Loaders of one run.
 
     Args:
         config: of the run.
+
+    Attributes:
+        real: grey training images and those that are judged, with their labels.
     """
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = config
-        self.splits = open_splits(config)
-        self.train = Images(self.splits.train, config, 0, redraw=True, missing=config.missing)
-        self.validation = Images(self.splits.validation, config, 1, redraw=False, missing=0.0)
-        self.test = Images(self.splits.test, config, 2, redraw=False, missing=0.0)
-
-    def test_batch(self, samples: int | None = None) -> Batch:
-        """Return test samples in one batch: so many, drawn at random but always the same, or all."""
-        rows = _permutation(len(self.test), TESTED)[:samples].sort().values
-        return self.test.batch(Rows(rows))
-
-    @property
-    def steps(self) -> int:
-        """Number of training steps of the whole run."""
-        return len(self.train_dataloader()) * (self.config.epochs or 1)
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Return shuffled batches."""
-        return self._loader(self.train, shuffle=True)
-
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        """Return the held-out batches; none if nothing is held out."""
-        return self._loader(self.validation, shuffle=False) if len(self.validation) else []
-
-    def _loader(self, images: Images, shuffle: bool) -> DataLoader[Batch]:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        config = self.config
-        sampler = RowSampler(
-            len(images), config.batch_size or 1, shuffle=shuffle, seed=config.seed, rank=rank, world_size=world
+        train, validation, test = open_splits(config)
+        super().__init__(
+            config,
+            Images(train, config, 0, redraw=True, missing=config.missing),
+            Images(validation, config, 1),
+            Images(test, config, 2),
+            f"{config.dataset} from {config.data or 'an installed package'}, pixels {config.pixels}",
         )
-        pinned = config.device != "cpu" and torch.cuda.is_available()
-        return batch_loader(images.batch, sampler, pin_memory=pinned)
+        self.real = train, validation if config.judge == "validation" else test

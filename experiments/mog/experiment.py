@@ -12,7 +12,7 @@ from pyro_mmvae import Batch, Loss, Modality
 from pyro_mmvae.data.gaussian_mixture import SCALE, log_prob, sample
 from pyro_mmvae.experiments.common import experiment
 from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, grid, report
+from pyro_mmvae.experiments.common.log_likelihoods import Quantity, columns, grid, report
 from pyro_mmvae.experiments.common.memory import Fixed, MemoryData
 from pyro_mmvae.experiments.mog.config import Config
 from pyro_mmvae.experiments.mog.figures import draw_figures
@@ -37,24 +37,22 @@ class MixtureData(MemoryData):
     """
 
     def __init__(self, config: Config) -> None:
-        seed, size = config.seed, config.test_samples
-        train, test = sample(config.samples, 2 * seed), sample(size, 2 * seed + 1)
-        held_out = sample(size, HELD_OUT_SEED + seed)
-        first, second, third = (Fixed(Batch.of({"a": part.a, "b": part.b})) for part in (train, held_out, test))
-        super().__init__(config, first, second, third, title="mixture of Gaussians")
-        self.label: Tensor = (held_out if config.judge == "validation" else test).label
+        size, seed = config.test_samples, config.seed
+        drawn = sample(config.samples, 2 * seed), sample(size, HELD_OUT_SEED + seed), sample(size, 2 * seed + 1)
+        train, validation, test = (Fixed(Batch.of({"a": part.a, "b": part.b})) for part in drawn)
+        super().__init__(config, train, validation, test, "mixture of Gaussians")
+        self.label: Tensor = drawn[1 if config.judge == "validation" else 2].label
 
 
 class Experiment(experiment.Experiment[Config]):
     """Two modalities of which neither tells all classes (Korthals et al. 2019, figure 2; the means are ours)."""
 
-    sheets = ("latent.png",)
-
     def modalities(self) -> list[Modality]:
         """Return both modalities, each with an encoder and a decoder of one hidden layer."""
         latent, hidden = self.config.latent_dim, (self.config.hidden,)
-        networks = [(MLPDecoder(latent, (2,), hidden), MLPEncoder((2,), hidden)) for _ in NAMES]
-        return [Modality(n, Normal((2,), SCALE), *pair) for n, pair in zip(NAMES, networks, strict=True)]
+        return [
+            Modality(n, Normal((2,), SCALE), MLPDecoder(latent, (2,), hidden), MLPEncoder((2,), hidden)) for n in NAMES
+        ]
 
     def data(self) -> MixtureData:
         """Draw the samples."""
@@ -75,8 +73,5 @@ class Experiment(experiment.Experiment[Config]):
     @staticmethod
     def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return the log-likelihoods by proposal; the data's own density stands in the place of published values."""
-        return {
-            f"{QUANTITIES[name].title} from q(z|{given})": Column(summary["mean"], published=metrics["truth"][name])
-            for given, estimates in metrics["log_likelihood"].items()
-            for name, summary in estimates.items()
-        }
+        found, truth = metrics["log_likelihood"], metrics["truth"]
+        return columns(found, QUANTITIES, {(given, name): truth[name] for given in found for name in found[given]})

@@ -38,6 +38,6 @@ def predict(loss: Loss, batch: Batch, subsets: Subsets, targets: tuple[str, ...]
         Predictions `(B, *event)` by posterior and modality.
     """
     rows = {n: torch.tensor([[n in s] for s in subsets.values()], device=batch.device) for n in loss.guide.inputs}
-    z = loss.guide.posterior(batch.seen(rows)).mean
+    z = loss.guide.point(batch.seen(rows))
     decoded = {target: loss.model.predict(z, target) for target in targets}
     return {name: {t: value[row] for t, value in decoded.items()} for row, name in enumerate(subsets)}

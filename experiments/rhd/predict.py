@@ -61,9 +61,9 @@ def predict_folder(chosen: PredictOptions) -> None:
 
 @torch.no_grad()
 def _poses(loss: Loss, images: Tensor, draws: int) -> tuple[Tensor, Tensor]:
-    posterior = loss.guide.posterior(Batch.of({"rgb": images}))
-    drawn = loss.model.predict(posterior.sample((draws,)), "pose")
-    return loss.model.predict(posterior.mean, "pose"), drawn.var(0, unbiased=False).sum(-1).sqrt()
+    batch = Batch.of({"rgb": images})
+    drawn = loss.model.predict(loss.guide.posterior(batch).sample((draws,)), "pose")
+    return loss.model.predict(loss.guide.point(batch), "pose"), drawn.var(0, unbiased=False).sum(-1).sqrt()
 
 
 def _read_images(chosen: PredictOptions, size: int, failed: dict[str, str]) -> Iterator[tuple[list[str], Tensor]]:

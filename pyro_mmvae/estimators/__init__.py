@@ -10,7 +10,7 @@ from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
 from pyro_mmvae.estimators.importance import log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.inference_data import to_inference_data
 from pyro_mmvae.estimators.proposal import Refinement
-from pyro_mmvae.estimators.seeds import batch_seed
+from pyro_mmvae.estimators.seeds import batch_seed, seeded
 
 __all__ = [
     "KHAT_LIMIT",
@@ -27,5 +27,6 @@ __all__ = [
     "elbos",
     "log_likelihood",
     "log_likelihoods",
+    "seeded",
     "to_inference_data",
 ]

@@ -15,7 +15,8 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.checks import evaluation
 from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.importance import CHUNK_ROWS, to_estimate
-from pyro_mmvae.estimators.target import Target, check_target, refuse_energies, seeded
+from pyro_mmvae.estimators.seeds import seeded
+from pyro_mmvae.estimators.target import Target, check_target, refuse_energies
 from pyro_mmvae.estimators.weights import RunningWeights
 from pyro_mmvae.model import MultimodalVAE
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.estimators.seeds import seeded
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.objective import Objective
@@ -43,8 +44,7 @@ def elbos(
     table = Table([Term(given, dict.fromkeys(of, 1.0)) for given, of in pairs], name="elbo")
     objective = Objective(table, num_particles=num_particles, validate=False)
     device = next(model.parameters()).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         values = torch.cat(
             [
                 objective.evaluate(model, guide, batch[begin : begin + CHUNK].to(device)).rows.cpu().double()

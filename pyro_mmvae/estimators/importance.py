@@ -12,7 +12,8 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.checks import evaluation
 from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.proposal import Defensive, Proposal, Refinement, refined
-from pyro_mmvae.estimators.target import Target, check_target, seeded
+from pyro_mmvae.estimators.seeds import seeded
+from pyro_mmvae.estimators.target import Target, check_target
 from pyro_mmvae.estimators.weights import RunningWeights
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE

@@ -11,7 +11,8 @@ from torch import Tensor
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.checks import check_shapes, check_values, evaluation
 from pyro_mmvae.estimators.importance import check_given, check_numbers
-from pyro_mmvae.estimators.target import Target, check_target, seeded
+from pyro_mmvae.estimators.seeds import seeded
+from pyro_mmvae.estimators.target import Target, check_target
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -91,12 +90,3 @@ def refuse_energies(model: MultimodalVAE, of: Sequence[str]) -> None:
             f"the likelihoods {kinds} are energies, known up to a constant that depends on the parameters: there is no "
             f"log-likelihood. Leave them out of `of`, or use a density, such as Pointcloud(N, 'mixture', scale)"
         )
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Draw from a stream of one's own; the generators of PyTorch are left as they were."""
-    devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
