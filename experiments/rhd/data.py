@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.data.sampler import EpochSampler
 from pyro_mmvae.experiments.rhd.config import Config
 from pyro_mmvae.hands.batch import HandBatch, collate
@@ -130,7 +131,7 @@ def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], lis
 def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: int) -> DataLoader[Any]:
     """Return a loader with the run's workers."""
     workers = config.workers or 0
-    return DataLoader(
+    return EpochLoader(
         split,
         batch_size=batch_size,
         sampler=sampler,
