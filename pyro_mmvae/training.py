@@ -1,40 +1,64 @@
-"""Training with Lightning: a thin module over a loss, and the callbacks that make a run repeatable."""
+"""Training with Lightning: a thin module over a loss that makes a run repeatable."""
 
 from __future__ import annotations
 
-import csv
 import math
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal, get_args
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.data.loader import EpochLoader
+from pyro_mmvae.freezing import Freezer
+from pyro_mmvae.history import COUNT, SUM
+from pyro_mmvae.history import History as History
+from pyro_mmvae.learning_rate import LearningRate, RateSchedule
 from pyro_mmvae.objective import Loss
+from pyro_mmvae.place import Place
+
+Optimiser = Literal["adam", "rmsprop"]
+PLACE = "pyro_mmvae_place"
+"""Where in a checkpoint the `Place` is."""
 
 
 class Training(lightning.LightningModule):
     """Train model and guide on an objective.
 
     Every step seeds PyTorch's generator from `(seed, step, rank)`: the noise differs between ranks and steps, and a
-    run that was killed and resumed from a checkpoint goes on with the numbers it would have had.
+    run that was killed and resumed from a checkpoint goes on with the numbers it would have had. In a phase after the
+    first, its number is part of the seed.
+
+    Checkpoints are to be written at the end of an epoch (`ModelCheckpoint(save_on_train_epoch_end=True)`); a run that
+    is killed repeats the epoch from its start. Loaders with workers are to be `pyro_mmvae.data.loader.EpochLoader`s.
 
     Args:
         loss: `objective(model, guide)`. It is the only attribute that holds modules, so that a checkpoint has every
             weight once.
-        learning_rate: of Adam.
-        weight_decay: decoupled (AdamW); zero is plain Adam.
-        schedule: "constant", or "cosine": one cycle from the learning rate to zero over the whole run, after a
-            linear warm-up of `warmup` steps.
+        learning_rate: of the optimiser.
+        weight_decay: with Adam decoupled (AdamW), with RMSprop added to the gradient; zero is plain.
+        optimiser: "adam" or "rmsprop".
+        schedule: of the learning rate: "constant", "cosine" or "exponential"; see `LearningRate`.
         warmup: steps in which the learning rate rises linearly.
+        decay: of the exponential schedule.
         seed: of the noise in training.
+        trainable: prefixes of the names of parameters of `loss`, whose children are `model` and `guide`. Everything
+            else is frozen during `fit`, in truth: see `Freezer`.
+
+    Attributes:
+        place: which phase this is, and what was before it.
+
+    Raises:
+        ValueError: unknown options, or parts to train that do not exist. When fitting: a checkpoint from the middle
+            of an epoch.
     """
 
     def __init__(
@@ -43,20 +67,77 @@ class Training(lightning.LightningModule):
         *,
         learning_rate: float = 1e-3,
         weight_decay: float = 0.0,
-        schedule: Literal["constant", "cosine"] = "constant",
+        optimiser: Optimiser = "adam",
+        schedule: RateSchedule = "constant",
         warmup: int = 0,
+        decay: float = 0.99,
         seed: int = 0,
+        trainable: Sequence[str] = ("model", "guide"),
     ) -> None:
         super().__init__()
+        if optimiser not in get_args(Optimiser):
+            raise ValueError(f"unknown optimiser {optimiser!r}; there are {list(get_args(Optimiser))}")
         self.loss = loss
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.schedule, self.warmup, self.seed = schedule, warmup, seed
+        self.learning_rate, self.weight_decay, self.optimiser = learning_rate, weight_decay, optimiser
+        self.rate, self.seed = LearningRate(schedule, warmup, decay), seed
+        self.trainable, self.place = tuple(trainable), Place()
+        self._freezer = Freezer(loss, self.trainable)
+        self._cut = False
         self._totals: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def setup(self, stage: str) -> None:
+        """Freeze what is not to be trained."""
+        if stage == "fit":
+            self.thaw()
+            self._freezer = Freezer(self.loss, self.trainable)
+            self._freezer.freeze()
+
+    def teardown(self, stage: str) -> None:
+        """Undo it."""
+        self.thaw()
+
+    def thaw(self) -> None:
+        """Let all parameters and modules be as they were before `fit`; to be called after a `fit` that raised."""
+        self._freezer.thaw()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note the place in a run of several phases."""
+        checkpoint[PLACE] = asdict(self.place)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note whether the checkpoint is of the middle of an epoch; only a fit minds."""
+        epochs = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {}).get("current", {})
+        self._cut = epochs.get("started") != epochs.get("processed")
+
+    def on_train_start(self) -> None:
+        """Put what is frozen into evaluation mode, and refuse to resume with other numbers than a whole run's."""
+        if self.trainer.ckpt_path is not None and self._cut:
+            raise ValueError(
+                f"{self.trainer.ckpt_path} was written in the middle of an epoch, whose order and sums are lost; "
+                f"resume from the end of one: ModelCheckpoint(save_on_train_epoch_end=True) without every_n_train_steps"
+            )
+        if self.current_epoch > 0:
+            for loader in self._loaders():
+                _warn_of_early_workers(loader)
+        self._freezer.still()
+
+    def on_train_epoch_start(self) -> None:
+        """Let the order of samples go on over phases."""
+        if self.place.first_epoch:
+            for loader in self._loaders():
+                set_epoch = getattr(getattr(loader, "sampler", None), "set_epoch", None)
+                if set_epoch is not None:
+                    set_epoch(self.place.first_epoch + self.current_epoch)
+
+    def _loaders(self) -> list[Any]:
+        return CombinedLoader(self.trainer.train_dataloader).flattened
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Seed the step's noise."""
         # By step, not by epoch: data loaders and loops draw from the same generator when they start.
-        state = np.random.SeedSequence([self.seed, self.global_step, self.global_rank]).generate_state(2)
+        later = [self.place.phase] if self.place.phase else []
+        key = [self.seed, self.global_step, self.global_rank, *later]
+        state = np.random.SeedSequence(key).generate_state(2)
         torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -129,26 +210,34 @@ class Training(lightning.LightningModule):
             )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return Adam(W) and the schedule of the learning rate."""
-        optimiser = torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=self._can_fuse()
-        )
-        total = self.trainer.estimated_stepping_batches if self.schedule == "cosine" else math.inf
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self._rate(step, total))
+        """Return the optimiser of what is trained, and the schedule of its learning rate."""
+        optimiser = self._make_optimiser([parameter for parameter in self.parameters() if parameter.requires_grad])
+        lengths = self._lengths() if self.rate.schedule != "constant" else ()
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: self.rate.factor(step, *lengths))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def _make_optimiser(self, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        options: dict[str, Any] = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        if self.optimiser == "rmsprop":
+            return torch.optim.RMSprop(parameters, **options)
+        return torch.optim.AdamW(parameters, fused=self._can_fuse(), **options)
 
     def _can_fuse(self) -> bool:
         """Whether Adam may run as one kernel, which is faster; Lightning cannot clip it under mixed precision."""
         clipped_mixed = bool(self.trainer.gradient_clip_val) and "mixed" in str(self.trainer.precision)
         return not clipped_mixed and {parameter.device.type for parameter in self.parameters()} <= {"cpu", "cuda"}
 
-    def _rate(self, step: int, total: float) -> float:
-        if step < self.warmup:
-            return (step + 1) / (self.warmup + 1)
-        if math.isinf(total):
-            return 1.0
-        share = (step - self.warmup) / max(total - self.warmup, 1)
-        return 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    def _lengths(self) -> tuple[float, float]:
+        """Return the steps of the fit and those of an epoch."""
+        total = self.trainer.estimated_stepping_batches  # it makes the loaders, if there are none yet
+        batches = self.trainer.num_training_batches
+        if not math.isinf(batches):
+            return total, math.ceil(batches / self.trainer.accumulate_grad_batches)
+        if self.rate.schedule == "exponential":
+            raise ValueError(
+                "the exponential schedule needs to know the length of an epoch; give max_epochs and a sized loader"
+            )
+        return total, math.inf
 
 
 def batch_of(item: Any) -> Batch:
@@ -163,68 +252,11 @@ def batch_of(item: Any) -> Batch:
     return found
 
 
-SUM, COUNT = ":sum", ":count"
-"""Endings of what `Training.log_mean` logs."""
-
-
-def _means(logged: Mapping[str, float]) -> dict[str, float]:
-    """Divide sums by counts; a mean over nothing is left out, all else stays."""
-    found: dict[str, float] = {}
-    for name, value in logged.items():
-        if name.endswith(SUM):
-            mean = name.removesuffix(SUM)
-            if count := logged[mean + COUNT]:
-                found[mean] = value / count
-        elif not name.endswith(COUNT):
-            found[name] = value
-    return found
-
-
-class History(Callback):
-    """Metrics by epoch, kept in the checkpoint and written as CSV, so that a resumed run has one history.
-
-    Args:
-        path: the CSV file, rewritten after every epoch.
-
-    Attributes:
-        rows: one mapping of metric to value for each epoch.
-        extra: what a subclass wants to have in the next row.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self.rows: list[dict[str, float]] = []
-        self.extra: dict[str, float] = {}
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Add a row; validation has run by now."""
-        metrics = _means({name: float(v) for name, v in trainer.callback_metrics.items() if "/" in name})
-        if trainer.logger is not None:
-            trainer.logger.log_metrics(metrics, trainer.global_step)
-        self.rows.append(
-            {"epoch": float(trainer.current_epoch), "step": float(trainer.global_step), **metrics, **self.extra}
+def _warn_of_early_workers(loader: Any) -> None:
+    if isinstance(loader, DataLoader) and loader.num_workers and not isinstance(loader, EpochLoader):
+        warnings.warn(
+            "the workers of the training loader had fetched their first batches before the run was resumed, in the "
+            "order of epoch 0, so that its numbers are not those of a run that was never killed; use "
+            "pyro_mmvae.data.loader.EpochLoader",
+            stacklevel=2,
         )
-        if trainer.is_global_zero:
-            self._write()
-
-    def _write(self) -> None:
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(partial, self.path)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the rows for the checkpoint."""
-        return {"rows": self.rows}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the rows of a checkpoint."""
-        self.rows = [dict(row) for row in state_dict["rows"]]
-
-    def series(self, name: str) -> tuple[list[float], list[float]]:
-        """Return epochs and values of one metric."""
-        rows = [row for row in self.rows if name in row]
-        return [row["epoch"] for row in rows], [row[name] for row in rows]

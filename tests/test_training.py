@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
+import copy
 import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
+import signal
 
 import lightning
+import numpy as np
 import pytest
 import torch
+from killed import run, same_when_killed
+from lightning.pytorch.callbacks import Callback
 from support import build, data, pair
 
 from pyro_mmvae import Batch
+from pyro_mmvae.learning_rate import LearningRate
 from pyro_mmvae.training import History, Training, batch_of
-
-SCRIPT = Path(__file__).parent / "training_script.py"
-
-
-def run(out, devices=1, epochs=4, resume="fresh", kill="never", noise="own", expect=0):
-    out.mkdir(exist_ok=True)
-    command = [sys.executable, str(SCRIPT), str(out), str(devices), str(epochs), resume, kill, noise]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300
-    )
-    assert done.returncode == expect, done.stderr[-3000:]
-    return torch.load(out / "result.pt", weights_only=True) if expect == 0 else None
 
 
 def test_a_killed_run_resumes_to_the_same_numbers(tmp_path):
-    whole = run(tmp_path / "whole")
-    run(tmp_path / "cut", kill="2", expect=9)
-    resumed = run(tmp_path / "cut", resume="resume")
-    torch.testing.assert_close(resumed["state"], whole["state"], rtol=0, atol=0)
-    assert resumed["rows"] == whole["rows"]
+    same_when_killed(tmp_path, (2, 1))
     with (tmp_path / "cut" / "history.csv").open() as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0.0", "1.0", "2.0", "3.0"]
 
 
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_do_not_fetch_the_order_of_another_epoch(tmp_path, workers, persistent):
+    same_when_killed(tmp_path, (2, 1), workers=workers, persistent=persistent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"workers": 1}, {"workers": 2, "persistent": True}])
+def test_a_run_may_be_killed_again_and_again(tmp_path, options):
+    same_when_killed(tmp_path, (1, 0), (1, 2), (3, 1), **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+def test_two_processes_that_are_killed_resume_to_the_same_numbers(tmp_path, workers):
+    same_when_killed(tmp_path, (2, 1), devices=2, workers=workers)
+
+
+def test_the_number_of_workers_does_not_matter(tmp_path):
+    plain, some = run(tmp_path / "plain"), run(tmp_path / "some", workers=2)
+    torch.testing.assert_close(some["state"], plain["state"], rtol=0, atol=0)
+    assert some["rows"] == plain["rows"]
+
+
 def test_two_processes_give_the_numbers_of_one(tmp_path):
-    one = run(tmp_path / "one", noise="same", epochs=2)
-    two = run(tmp_path / "two", noise="same", epochs=2, devices=2)
+    one = run(tmp_path / "one", same_noise=True, epochs=2)
+    two = run(tmp_path / "two", same_noise=True, epochs=2, devices=2)
     for name, value in one["state"].items():
         torch.testing.assert_close(two["state"][name], value, rtol=1e-9, atol=1e-9, msg=name)
     for ours, theirs in zip(one["rows"], two["rows"], strict=True):
@@ -80,12 +90,59 @@ def test_the_loss_falls_and_the_parts_are_logged(tmp_path):
 
 
 def test_learning_rates():
-    model, guide = pair("poe")
-    module = Training(build("mixing", guide)(model, guide), schedule="cosine", warmup=3)
-    rates = [module._rate(step, 103) for step in range(104)]
+    cosine = LearningRate("cosine", warmup=3)
+    rates = [cosine.factor(step, 103) for step in range(104)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
     assert rates[53] == pytest.approx(0.5)
     assert rates[103] == pytest.approx(0.0)
+    exponential = LearningRate("exponential", warmup=1, decay=0.5)
+    assert [exponential.factor(step, 9, 3) for step in range(9)] == [0.5, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
+    assert [LearningRate(warmup=1).factor(step) for step in range(3)] == [0.5, 1, 1]
+
+
+@pytest.mark.parametrize("options", [{"schedule": "linear"}, {"decay": 0.0}, {"decay": 1.1}, {"optimiser": "sgd"}])
+def test_unknown_options_are_refused(options):
+    model, guide = pair("poe")
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Training(build("mixing", guide)(model, guide), **options)
+
+
+class Rates(Callback):
+    """Keeps the learning rate of every step."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_start(self, trainer, *_):
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "rmsprop"])
+def test_the_rate_decays_after_every_epoch(tmp_path, optimiser):
+    model, guide = pair("poe")
+    module = Training(
+        build("mixing", guide)(model, guide), learning_rate=0.1, optimiser=optimiser, schedule="exponential", decay=0.9
+    )
+    rates, loader = Rates(), torch.utils.data.DataLoader([Batch.of(data())] * 4, batch_size=None)
+    trainer(tmp_path, max_epochs=3, callbacks=[rates], accumulate_grad_batches=2).fit(module, loader)
+    assert rates.seen == pytest.approx([0.1] * 4 + [0.09] * 4 + [0.081] * 4)
+
+
+def test_rmsprop_takes_the_steps_of_torch(tmp_path):
+    torch.manual_seed(0)
+    model, guide = pair("poe")
+    loss = build("mixing", guide)(model, guide)
+    reference = copy.deepcopy(loss)
+    module = Training(loss, learning_rate=1e-2, optimiser="rmsprop", weight_decay=0.1)
+    loader = torch.utils.data.DataLoader([Batch.of(data())], batch_size=None)
+    trainer(tmp_path, max_epochs=1).fit(module, loader)
+    optimiser = torch.optim.RMSprop(reference.parameters(), lr=1e-2, weight_decay=0.1)
+    state = np.random.SeedSequence([0, 0, 0]).generate_state(2)
+    torch.manual_seed(int(state[0]) << 32 | int(state[1]))
+    reference(Batch.of(data())).backward()
+    optimiser.step()
+    for ours, theirs in zip(loss.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_anything_but_a_batch_is_refused():
@@ -105,3 +162,15 @@ def test_parts_are_averaged_over_the_samples_that_have_them(tmp_path):
     rows = torch.cat([Batch.of(data())[mask].data["b"] for mask in masks])
     expected = torch.distributions.kl_divergence(guide.posterior(Batch.of({"b": rows})), model.prior()).mean()
     assert history.rows[0]["train/kl|b"] == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_checkpoints_of_the_middle_of_an_epoch_are_refused(tmp_path):
+    run(tmp_path, kill=(2, 1), every_n_train_steps=2, expect=-signal.SIGKILL)
+    run(tmp_path, resume=True, expect=1)
+    assert "in the middle of an epoch" in (tmp_path / "errors.txt").read_text()
+
+
+def test_plain_loaders_with_workers_are_warned_of(tmp_path):
+    run(tmp_path, kill=(2, 1), workers=1, plain_loader=True, expect=-signal.SIGKILL)
+    run(tmp_path, workers=1, plain_loader=True, resume=True)
+    assert "EpochLoader" in (tmp_path / "errors.txt").read_text()

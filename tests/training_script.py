@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
 import torch.distributions.normal
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader, Dataset
 
 from pyro_mmvae import Batch, Schedule, guides
+from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.data.sampler import Draw, EpochSampler
 from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.objectives.mixing import mixing
+from pyro_mmvae.phases import Phase, fit_phases
 from pyro_mmvae.training import History, Training
+
+DEFAULTS: dict[str, Any] = {
+    "devices": 1,
+    "epochs": 4,
+    "resume": False,
+    "kill": None,  # [epoch, batch], the epoch counted over all phases
+    "same_noise": False,
+    "workers": 0,
+    "persistent": False,
+    "plain_loader": False,
+    "every_n_train_steps": None,
+    "phases": None,  # [epochs, trainable parts] of each, instead of `epochs`
+    "learning_rate": 1e-2,
+    "patience": None,  # of an early stop in every phase
+}
 
 
 class Rows(Dataset):
-    """Samples of the reference model, one in three without its first modality."""
+    """Samples of the reference model, one in three without its first modality; "b" is a little other in each epoch."""
 
     def __init__(self, truth: LinearGaussian) -> None:
         batch = truth.sample(24, seed=1)
@@ -30,35 +51,45 @@ class Rows(Dataset):
     def __len__(self) -> int:
         return self.batch.size
 
-    def __getitem__(self, draw: Draw) -> int:
-        return draw.index
+    def __getitem__(self, draw: Draw) -> Draw:
+        return draw
 
-    def collate(self, rows: list[int]) -> Batch:
-        return self.batch[torch.tensor(rows)]
+    def collate(self, draws: list[Draw]) -> Batch:
+        batch = self.batch[torch.tensor([draw.index for draw in draws])]
+        moved = batch.data["b"] + 0.1 * torch.tensor([[draw.epoch] for draw in draws])
+        return Batch.of({**batch.data, "b": moved}, batch.observed)
 
 
 class Kill(Callback):
-    """Ends the process as a power cut would, in the middle of an epoch."""
+    """Ends the process as a power cut would."""
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
+    def __init__(self, epoch: int, batch: int) -> None:
+        self.when = (epoch, batch)
 
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.current_epoch == self.epoch:
-            os._exit(9)
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if (module.place.first_epoch + trainer.current_epoch, batch_idx) == self.when:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Data(lightning.LightningDataModule):
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, options: dict[str, Any]) -> None:
         super().__init__()
-        self.rows = rows
+        self.rows, self.options = rows, options
 
     def loader(self, shuffle: bool) -> DataLoader:
         trainer = self.trainer
         sampler = EpochSampler(
             len(self.rows), shuffle=shuffle, seed=3, rank=trainer.global_rank, world_size=trainer.world_size
         )
-        return DataLoader(self.rows, 8 // trainer.world_size, sampler=sampler, collate_fn=self.rows.collate)
+        kind = DataLoader if self.options["plain_loader"] else EpochLoader
+        return kind(
+            self.rows,
+            8 // trainer.world_size,
+            sampler=sampler,
+            collate_fn=self.rows.collate,
+            num_workers=self.options["workers"],
+            persistent_workers=self.options["persistent"],
+        )
 
     def train_dataloader(self) -> DataLoader:
         return self.loader(shuffle=True)
@@ -77,35 +108,75 @@ def common_noise() -> None:
     torch.distributions.normal._standard_normal = standard_normal
 
 
-def main(out: Path, devices: int, epochs: int, resume: bool, kill: int | None, same_noise: bool) -> None:
-    if same_noise:
+def main(out: Path, options: dict[str, Any]) -> None:
+    torch.set_num_threads(1)
+    if options["same_noise"]:
         common_noise()
     torch.manual_seed(0)
     truth = LinearGaussian({"a": 3, "b": 2}, latent_dim=2, dtype=torch.float64)
     model, guide = truth.model(), guides.load("gpoe")(truth.modalities(), 2).double()
-    beta = Schedule(0.1, 1.0, steps=10)
-    module = Training(mixing(guide.inputs, truth.names, beta=beta)(model, guide), learning_rate=1e-2, schedule="cosine")
-    history = History(out / "history.csv")
-    checkpoint = ModelCheckpoint(out, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
-    trainer = lightning.Trainer(
+    objective = mixing(guide.inputs, truth.names, beta=Schedule(0.1, 1.0, steps=10))
+    phases = [Phase(objective, epochs, tuple(parts)) for epochs, parts in options["phases"] or []]
+    data, last = Data(Rows(truth), options), out / "last.ckpt" if options["resume"] else None
+    if phases:
+        trainer, module = fit_phases(
+            phases,
+            model,
+            guide,
+            data,
+            make_trainer=lambda phase, number: build_trainer(out, options, phase.epochs),
+            make_training=lambda loss, phase, number: Training(
+                loss, learning_rate=options["learning_rate"], schedule="cosine"
+            ),
+            last=last,
+        )
+    else:
+        trainer = build_trainer(out, options, options["epochs"])
+        module = Training(objective(model, guide), learning_rate=options["learning_rate"], schedule="cosine")
+        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    if trainer.is_global_zero:
+        (history,) = (callback for callback in trainer.callbacks if isinstance(callback, History))
+        torch.save({"state": module.loss.state_dict(), "rows": history.rows}, out / "result.pt")
+
+
+def build_trainer(out: Path, options: dict[str, Any], epochs: int) -> lightning.Trainer:
+    every = options["every_n_train_steps"]
+    callbacks = [History(out / "history.csv")]
+    if options["patience"] is not None:
+        callbacks.append(EarlyStopping("val/loss", patience=options["patience"], min_delta=0.5))
+    callbacks.append(
+        ModelCheckpoint(
+            out,
+            filename="last",
+            save_on_train_epoch_end=every is None,
+            every_n_train_steps=every,
+            enable_version_counter=False,
+        )
+    )
+    if options["kill"]:
+        callbacks.append(Kill(*options["kill"]))
+    return lightning.Trainer(
         accelerator="cpu",
-        devices=devices,
-        strategy="ddp" if devices > 1 else "auto",
+        devices=options["devices"],
+        strategy="ddp" if options["devices"] > 1 else "auto",
         max_epochs=epochs,
-        callbacks=[history, checkpoint, *([Kill(kill)] if kill is not None else [])],
+        callbacks=callbacks,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
     )
-    trainer.fit(module, datamodule=Data(Rows(truth)), ckpt_path=str(out / "last.ckpt") if resume else None)
-    if trainer.is_global_zero:
-        torch.save({"state": module.loss.state_dict(), "rows": history.rows}, out / "result.pt")
+
+
+def forked(out: Path, options: dict[str, Any]) -> None:
+    """Run in a process that was forked with everything imported already."""
+    with (out / "errors.txt").open("w") as errors:
+        for stream in (1, 2):
+            os.dup2(errors.fileno(), stream)
+    multiprocessing.set_start_method("fork", force=True)  # for workers, as in a process that was not forked
+    main(out, DEFAULTS | options)
 
 
 if __name__ == "__main__":
-    folder, count, until, again, stop, noise = sys.argv[1:]
-    main(
-        Path(folder), int(count), int(until), again == "resume", int(stop) if stop != "never" else None, noise == "same"
-    )
+    main(Path(sys.argv[1]), DEFAULTS | json.loads(sys.argv[2]))

@@ -1,6 +1,6 @@
 """`python -m experiments.entangled`."""
 
-from pyro_mmvae.experiments.entangled.cli import main
+from pyro_mmvae.experiments.common.driver import main
 
 if __name__ == "__main__":
-    main()
+    main("entangled")

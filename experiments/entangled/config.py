@@ -2,120 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-import tyro
-
-from pyro_mmvae.experiments.common.choices import GuideName
-from pyro_mmvae.experiments.common.names import known, names_in
-
-Kind = Literal["entangled", "mixed"]
-KINDS: tuple[Kind, ...] = ("entangled", "mixed")
+from pyro_mmvae.experiments.common.by_name import GuideName
+from pyro_mmvae.experiments.common.ranges import Positive, Range, Weight
+from pyro_mmvae.experiments.common.run_config import Comparison, RunConfig
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of a run: two conditional autoencoders, two sets of pairs, a model for each set and objective."""
+@dataclass(frozen=True, kw_only=True)
+class Config(RunConfig):
+    """Options of a run: two conditional autoencoders, a set of pairs that they make, a model of the pairs."""
 
     experiment: ClassVar[str] = "entangled"
+    about: ClassVar[
+        str
+    ] = """Conditional autoencoders of two sets make an entangled set of pairs, on which a model is trained; or the
+same set with the pairs mixed within each class.
 
+    python -m experiments.entangled                                      digits and rendered shapes, minutes
+    python -m experiments.entangled --pairs mixed --objective m2vae
+    python -m experiments.entangled --first MNIST --second FASHION       folders of the published files
+    python -m experiments.compare --experiment entangled                 both sets, JMVAE and M2VAE
+
+The run folder holds metrics.json, figures, checkpoints and history; the autoencoders are kept for all runs."""
+    comparison: ClassVar[Comparison] = Comparison(("joint",), ("jmvae", "m2vae"), {"pairs": ("entangled", "mixed")})
+    free: ClassVar[frozenset[str]] = frozenset({"num_samples", "test_samples", "autoencoders"})
+
+    guide: GuideName = "joint"
+    latent_dim: Positive = 2
+    epochs: Positive = 30
+
+    pairs: Literal["entangled", "mixed"] = "entangled"
+    """Pairs as they are made, or mixed within each class."""
     first: Path | None = None
     """Folder with MNIST's files, as published. None: scikit-learn's digits, enlarged."""
     second: Path | None = None
     """Folder with FashionMNIST's files, as published. None: ten kinds of rendered shapes."""
-    objectives: Annotated[
-        tuple[str, ...], tyro.conf.arg(help_behavior_hint=f"of: {', '.join(names_in('pyro_mmvae.objectives'))}")
-    ] = ("jmvae", "m2vae")
-    """Training bounds to compare."""
-    sets: tuple[Kind, ...] = KINDS
-    """Sets of pairs to train on: as made, and mixed within each class."""
-    guide: GuideName = "joint"
-    """Inference program, the same for all."""
-    guide_options: tuple[str, ...] = ("networks=per_subset", "hidden=64")
-    """Options of the guide as name=value. Give none, `--guide-options`, with a guide that has no such options."""
-    samples: int = 6000
-    """Pairs that are drawn for training."""
-    test_samples: int = 1000
-    """Pairs on which the models are judged."""
-    num_samples: int = 300
-    """Importance samples K of the log-likelihoods."""
-    cvae_latent: int = 2
+    autoencoders: Path = Path("runs/entangled/autoencoders")
+    """Folder of the conditional autoencoders. They are trained once, and found by what they were trained with."""
+    cvae_latent: Positive = 2
     """Latent dimension of the conditional autoencoders."""
-    cvae_hidden: int = 256
+    cvae_hidden: Positive = 256
     """Width of their two hidden layers."""
-    cvae_epochs: int = 40
+    cvae_epochs: Positive = 40
     """Passes over each uni-modal set."""
-    cvae_beta: float = 1.0
+    cvae_beta: Weight = 1.0
     """Weight of their KL."""
-    latent_dim: int = 2
-    """Dimension of z."""
-    widths: tuple[int, ...] = (128, 64)
+    samples: Positive = 6000
+    """Pairs that are drawn for training."""
+    test_samples: Annotated[int, Range("at least 20", low=20)] = 1000
+    """Pairs on which the model is judged, and as many that are held out from training."""
+    num_samples: Positive = 300
+    """Importance samples K of the log-likelihoods."""
+    widths: tuple[Positive, ...] = (128, 64)
     """Hidden layers of encoders, and of decoders in reverse."""
-    epochs: int = 30
-    """Passes over the pairs."""
-    batch_size: int = 128
-    """Samples in a step."""
-    learning_rate: float = 1e-3
-    """Of Adam."""
-    seed: int = 0
-    """Of everything random."""
-    device: str = "auto"
-    """auto, cpu, cuda (or another Lightning accelerator)."""
-    precision: str = "32-true"
-    """Lightning precision."""
-    out: Path = Path("runs/entangled")
-    """Folder for all; folders in it for the autoencoders, and for each set and objective."""
-    resume: bool = False
-    """Go on where a stopped run was; what is finished is not trained again."""
-    logger: Literal["csv", "tensorboard"] = "csv"
-    """history.csv is always written; tensorboard writes its own files besides."""
-    figures: bool = True
-    """Draw figures."""
-    config: Path | None = None
-    """YAML file with any of these options; the command line wins."""
 
-    # What the common code asks of every run, and this one does not leave open.
-    clip: ClassVar[float] = 0.0
-    early_stop: ClassVar[int | None] = None
-    devices: ClassVar[int] = 1
-    nodes: ClassVar[int] = 1
-    data: ClassVar[Path | None] = None
+    def implied(self) -> dict[str, Any]:
+        """Return the objective, and networks for each subset where the guide has them."""
+        joint = self.guide == "joint"
+        return {
+            "objective": "jmvae" if joint else "mixing",
+            "guide_options": ("networks=per_subset", "hidden=64") if joint else (),
+        }
 
     @property
-    def run(self) -> Path:
-        """The run folder."""
-        return self.out
+    def run_name(self) -> str:
+        """Name of the run folder."""
+        return f"{self.pairs}-{super().run_name}"
 
-    def of(self, kind: Kind, objective: str) -> Config:
-        """Return the options of one set's and objective's run."""
-        run = self.out / f"{kind}-{objective}"
-        begun = self.resume and (run / "checkpoints").exists()
-        return replace(self, sets=(kind,), objectives=(objective,), out=run, resume=begun)
-
-
-_POSITIVE = (
-    *("samples", "num_samples", "batch_size", "epochs", "latent_dim"),
-    *("cvae_latent", "cvae_hidden", "cvae_epochs"),
-)
-
-
-def resolved(config: Config) -> Config:
-    """Refuse names that do not exist and numbers out of range.
-
-    Raises:
-        ValueError: there is one.
-    """
-    known("pyro_mmvae.guides", config.guide)
-    for name in config.objectives:
-        known("pyro_mmvae.objectives", name)
-    for option in ("objectives", "sets", "widths"):
-        if not getattr(config, option):
-            raise ValueError(f"--{option}: expected at least one")
-    for option in _POSITIVE:
-        if getattr(config, option) < 1:
-            raise ValueError(f"--{option.replace('_', '-')}: expected at least 1, got {getattr(config, option)}")
-    if config.test_samples < 20:
-        raise ValueError(f"--test-samples: expected at least 20, got {config.test_samples}")
-    return replace(config, config=None)
+    def check_together(self) -> None:
+        """Refuse networks without layers."""
+        self.require("widths", bool(self.widths), "one or more layers")

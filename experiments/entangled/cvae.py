@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
-from torch.utils.data import DataLoader, TensorDataset
 
-from pyro_mmvae.data.labelled_images import CLASSES, SIDE, LabelledImages
+from pyro_mmvae.data.labelled_images import CLASSES, SIDE
 from pyro_mmvae.guide import GaussianHead
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 
@@ -53,6 +51,10 @@ class ConditionalVAE(lightning.LightningModule):
         logits: Tensor = self.decoder(torch.cat([z, one_hot(label, CLASSES).to(z)], dim=-1))
         return logits
 
+    def probabilities(self, z: Tensor, label: Tensor) -> Tensor:
+        """Return the probability of ink of every pixel, shape `(N, 784)`."""
+        return self.decode(z, label).sigmoid()
+
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return minus the weighted bound, averaged over the batch; pixels are drawn anew from the grey values."""
         grey, label = batch
@@ -68,55 +70,3 @@ class ConditionalVAE(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam."""
         return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
-
-
-def train_cvae(
-    images: LabelledImages, path: Path, model: ConditionalVAE, *, epochs: int, batch_size: int, seed: int, device: str
-) -> ConditionalVAE:
-    """Train on a set, or load what was trained before.
-
-    Args:
-        images: the set.
-        path: of the weights; if the file is there it is loaded, and nothing is trained.
-        model: untrained.
-        epochs: passes over the set.
-        batch_size: samples in a step.
-        seed: of order and noise.
-        device: Lightning accelerator.
-
-    Raises:
-        ValueError: the file's weights do not fit.
-    """
-    if path.exists():
-        return load_cvae(path, model)
-    lightning.seed_everything(seed, workers=True, verbose=False)
-    grey = images.images.flatten(1).float() / 255
-    order = torch.Generator().manual_seed(seed)
-    loader = DataLoader(TensorDataset(grey, images.labels), batch_size, shuffle=True, generator=order)
-    trainer = lightning.Trainer(
-        accelerator=device,
-        devices=1,
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(model, loader)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    torch.save(model.state_dict(), partial)
-    partial.replace(path)
-    return model.cpu().eval()
-
-
-def load_cvae(path: Path, model: ConditionalVAE) -> ConditionalVAE:
-    """Load weights; nothing in the file is executed.
-
-    Raises:
-        ValueError: the file's weights do not fit.
-    """
-    try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        raise ValueError(f"{path} cannot be used: {error}; delete it to train again") from error
-    return model.eval()

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
+from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.data.sampler import EpochSampler
 from pyro_mmvae.experiments.common.experiment import RunData
 from pyro_mmvae.experiments.rhd.config import Config
@@ -156,7 +157,7 @@ def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], lis
 
 def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: int) -> DataLoader[HandBatch]:
     """Return a loader with the run's workers."""
-    return DataLoader(
+    return EpochLoader(
         split,  # type: ignore[arg-type]  # of single samples; `collate` makes batches of them
         batch_size=batch_size,
         sampler=sampler,

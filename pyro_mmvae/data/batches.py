@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.data.loader import EpochLoader
 
 
 class Rows(NamedTuple):
@@ -82,7 +83,7 @@ def batch_loader(make: Callable[[Rows], Batch], sampler: RowSampler, *, pin_memo
         pin_memory: put batches into page-locked memory, for faster copies to an accelerator.
     """
     # Without a batch size PyTorch asks for one item at a time, here a whole batch, and the collation is the identity.
-    return DataLoader(_Made(make), batch_size=None, sampler=sampler, collate_fn=_as_it_is, pin_memory=pin_memory)
+    return EpochLoader(_Made(make), batch_size=None, sampler=sampler, collate_fn=_as_it_is, pin_memory=pin_memory)
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -187,3 +187,12 @@ def test_estimators_and_comparison():
     assert scope["image_alone"].mean > -20 * 0.693
     assert scope["generated"].mean > scope["image_alone"].mean
     assert scope["generated"].summary()["khat_over_0.7"] < 0.6
+
+
+def test_phases():
+    scope = runpy.run_path(str(SNIPPETS / "phases.py"))
+    (history,) = (c for c in scope["fitted"].trainer.callbacks if isinstance(c, scope["History"]))
+    assert [row["phase"] for row in history.rows] == [0] * 20 + [1] * 20 + [2] * 10
+    _, losses = history.series("train/loss")
+    assert losses[19] < losses[0]
+    assert losses[49] < losses[40]

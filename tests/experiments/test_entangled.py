@@ -1,134 +1,148 @@
-"""Entangled sets: what pairs share, a whole tiny run, going on, errors."""
+"""The experiment with entangled sets: autoencoders that runs share, a whole tiny run."""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
+from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 
-from pyro_mmvae.data.labelled_images import small_digits
-from pyro_mmvae.data.shapes import rendered_shapes
-from pyro_mmvae.experiments.common.opened import open_run
-from pyro_mmvae.experiments.entangled.cli import main
-from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE, train_cvae
-from pyro_mmvae.experiments.entangled.data import WITHIN, entangled, mixed
+from pyro_mmvae.data.labelled_images import CLASSES
+from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.common.configuration import parse_run
+from pyro_mmvae.experiments.common.files import made_once
+from pyro_mmvae.experiments.entangled.autoencoders import NAMES, autoencoder, autoencoder_path, unimodal_set
+from pyro_mmvae.experiments.entangled.config import Config
+from pyro_mmvae.experiments.entangled.data import PairData
+from pyro_mmvae.experiments.entangled.experiment import Experiment
 
 TINY = ["--samples", "150", "--test-samples", "40", "--num-samples", "30", "--epochs", "1", "--widths", "8"]
-TINY += ["--cvae-epochs", "1", "--cvae-hidden", "8"]
+TINY += ["--cvae-epochs", "1", "--cvae-hidden", "8", "--device", "cpu"]
 
 
-def autoencoders():
-    torch.manual_seed(0)
-    return ConditionalVAE(2, 16, 1.0), ConditionalVAE(2, 16, 1.0)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("autoencoders")
 
 
-class TestPairs:
-    def test_entangled_pairs_share_latent_vector_and_class(self):
-        pairs = entangled(*autoencoders(), 3000, seed=1)
-        assert torch.equal(pairs.z_a, pairs.z_b)
-        assert pairs.z_a.abs().max() <= WITHIN
-        assert 0.8 < pairs.z_a.std() < 0.95  # a standard normal cut off at two has 0.88
-        assert set(pairs.a.unique().tolist()) == {0.0, 1.0}
-        assert torch.bincount(pairs.label).min() > 200
-
-    def test_pixels_are_drawn_from_the_decoded_probabilities(self):
-        first, second = autoencoders()
-        pairs = entangled(first, second, 4000, seed=1)
-        with torch.no_grad():
-            expected = second.decode(pairs.z_b, pairs.label).sigmoid()
-        torch.testing.assert_close(pairs.b.mean(0), expected.mean(0), atol=0.04, rtol=0)
-
-    def test_mixed_pairs_share_the_class_alone(self):
-        pairs = entangled(*autoencoders(), 2000, seed=1)
-        swapped = mixed(pairs, seed=2)
-        assert torch.equal(swapped.a, pairs.a)
-        assert not torch.equal(swapped.b, pairs.b)
-        for label in range(10):
-            rows = pairs.label == label
-            before, after = (np.sort(p.z_b[rows].numpy(), axis=0) for p in (pairs, swapped))
-            np.testing.assert_array_equal(before, after)  # the same images of the class, in another order
-        together = torch.corrcoef(torch.stack([swapped.z_a[:, 0], swapped.z_b[:, 0]]))[0, 1]
-        assert abs(together) < 0.1
-
-    def test_the_same_seed_draws_the_same(self):
-        one, two, other = (entangled(*autoencoders(), 20, seed=s) for s in (1, 1, 2))
-        assert torch.equal(one.b, two.b)
-        assert not torch.equal(one.b, other.b)
+@pytest.fixture
+def configured(folder):
+    return lambda *words: parse_run(Config, [*TINY, "--autoencoders", str(folder), *words], "entangled")
 
 
-class TestShapes:
-    def test_ten_kinds_with_factors_of_variation(self):
-        shapes = rendered_shapes(300, seed=0)
-        assert shapes.images.shape == (300, 28, 28)
-        assert set(shapes.labels.tolist()) == set(range(10))
-        assert torch.equal(shapes.images, rendered_shapes(300, seed=0).images)
-        ink = shapes.images.flatten(1).float().mean(1)
-        assert ((ink > 5) & (ink < 160)).all()
-        assert ink[shapes.labels == 7].std() > 5  # sizes differ within a class
-        edge = torch.cat([shapes.images[:, 0], shapes.images[:, -1]]).float()
-        assert (edge > 0).float().mean() < 0.02  # nothing is cut off
-
-    def test_kinds_differ_more_than_samples_of_a_kind(self):
-        shapes = rendered_shapes(600, seed=1)
-        flat = shapes.images.flatten(1).float()
-        nearest = torch.cdist(flat[:200], flat[200:]).argmin(1)
-        assert (shapes.labels[:200] == shapes.labels[200:][nearest]).float().mean() > 0.7
-
-
-def test_an_autoencoder_learns_and_is_kept(tmp_path):
-    images = small_digits()
-    model = ConditionalVAE(2, 32, 1.0)
-    options = {"epochs": 15, "batch_size": 64, "seed": 0, "device": "cpu"}
+def test_an_autoencoder_is_told_the_class(configured):
+    config = configured("--cvae-hidden", "32", "--cvae-epochs", "15", "--batch-size", "64")
+    model, images = autoencoder(config, "a"), unimodal_set(config, "a")
     grey = images.images.flatten(1).float() / 255
-    trained = train_cvae(images, tmp_path / "a.pt", model, **options)
     with torch.no_grad():
-        loc, _ = trained.infer(grey, images.labels)
-        right = trained.decode(loc, images.labels)
-        wrong = trained.decode(loc, (images.labels + 1) % 10)
-    error = [torch.nn.functional.binary_cross_entropy_with_logits(x, grey) for x in (right, wrong)]
-    assert error[0] < 0.9 * error[1]  # the class matters
-    again = train_cvae(images, tmp_path / "a.pt", ConditionalVAE(2, 32, 1.0), **options)
-    assert torch.equal(again.encoder.layers[0].weight, trained.encoder.layers[0].weight)
-    with pytest.raises(ValueError, match="delete it to train again"):
-        train_cvae(images, tmp_path / "a.pt", ConditionalVAE(3, 32, 1.0), **options)
+        loc, _ = model.infer(grey, images.labels)
+        decoded = [model.decode(loc, (images.labels + shift) % CLASSES) for shift in (0, 1)]
+    right, wrong = (torch.nn.functional.binary_cross_entropy_with_logits(x, grey) for x in decoded)
+    assert right < 0.9 * wrong
 
 
-def test_a_run_and_its_continuation(tmp_path, capsys):
-    out = tmp_path / "run"
-    main([*TINY, "--out", str(out)])
-    assert "joint bound of entangled/jmvae" in capsys.readouterr().out
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert set(metrics["models"]) == {f"{k}/{o}" for k in ("entangled", "mixed") for o in ("jmvae", "m2vae")}
-    found = metrics["models"]["mixed/m2vae"]
-    assert found["elbo"]["mean"] < found["log_likelihood"]["joint"]["mean"] < 0
-    figures = {path.stem for path in (out / "figures").iterdir()}
-    assert figures == {"pairs", "autoencoders"} | {f"latent-{n.replace('/', '-')}" for n in metrics["models"]}
-    with pytest.raises(SystemExit):
-        main([*TINY, "--out", str(out)])
-    assert "go on with --resume" in capsys.readouterr().err
-    before = (out / "mixed-jmvae" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
-    main([*TINY, "--out", str(out), "--resume", "--no-figures"])
-    assert json.loads((out / "metrics.json").read_text())["models"] == metrics["models"]
-    assert (out / "mixed-jmvae" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
-    opened = open_run(out / "mixed-jmvae", samples=9)
-    assert [batch.size for batch in opened.batches] == [9]
+def test_an_autoencoder_is_trained_once_whatever_else_a_run_does(configured, tmp_path, capsys):
+    config = configured()
+    first = autoencoder(config, "b").state_dict()
+    capsys.readouterr()
+    torch.manual_seed(7)
+    again = autoencoder(configured("--widths", "5", "--pairs", "mixed"), "b").state_dict()
+    assert "training" not in capsys.readouterr().out
+    torch.testing.assert_close(again, first, rtol=0, atol=0)
+    elsewhere = autoencoder(configured("--autoencoders", str(tmp_path)), "b").state_dict()
+    assert "training" in capsys.readouterr().out
+    torch.testing.assert_close(elsewhere, first, rtol=0, atol=0)
+
+
+def test_an_autoencoder_s_file_is_named_after_what_it_was_trained_with(configured):
+    words = [[], ["--cvae-beta", "2"], ["--batch-size", "7"], ["--seed", "1"], ["--first", "x"], ["--first", "y"]]
+    words += [["--cvae-latent", "3"], ["--cvae-hidden", "9"], ["--cvae-epochs", "2"]]
+    paths = [autoencoder_path(configured(*chosen), "a") for chosen in words]
+    assert len(set(paths)) == len(words)
+    assert autoencoder_path(configured("--first", "x", "--samples", "9"), "b") == autoencoder_path(configured(), "b")
+
+
+@pytest.mark.parametrize("content", [b"nonsense", None])
+def test_a_damaged_autoencoder_is_refused(configured, tmp_path, content):
+    config = configured("--autoencoders", str(tmp_path))
+    path = autoencoder_path(config, "a")
+    if content is None:
+        torch.save({"encoder.layers.0.weight": torch.zeros(2)}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged, or of another network; delete it"):
+        autoencoder(config, "a")
+
+
+def test_what_two_runs_want_at_once_is_made_by_one(tmp_path):
+    made = []
+
+    def make(path):
+        made.append(path)
+        time.sleep(0.2)
+        path.write_text("whole")
+
+    threads = [threading.Thread(target=made_once, args=(tmp_path / "new" / "file.pt", make)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+    assert (tmp_path / "new" / "file.pt").read_text() == "whole"
+
+
+def test_splits_are_draws_of_their_own(configured):
+    data = PairData(configured())
+    splits = [data.train.whole, data.validation.whole, data.test.whole]
+    assert [part.size for part in splits] == [150, 40, 40]
+    for one, two in pairwise(splits):
+        assert not torch.equal(one.data["a"][:40], two.data["a"][:40])
+    held_out = PairData(configured("--judge", "validation"))
+    assert torch.equal(held_out.judged_batch().data["b"], data.validation.whole.data["b"])
+    assert torch.equal(held_out.pairs.a, held_out.judged_batch().data["a"])
+    mixed = PairData(configured("--pairs", "mixed"))
+    assert torch.equal(mixed.train.whole.data["a"], splits[0].data["a"])
+    assert not torch.equal(mixed.train.whole.data["b"], splits[0].data["b"])
+
+
+def test_a_run(configured, folder, tmp_path, capsys):
+    words = [*TINY, "--autoencoders", str(folder), "--out", str(tmp_path / "run"), "--pairs", "mixed"]
+    driver.main("entangled", [*words, "--objective", "m2vae"])
+    assert "mixed pairs of digits and rendered shapes: 150 training, 40 held out, 40 test" in capsys.readouterr().out
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    bound, found = metrics["elbo"]["a+b"]["joint"], metrics["log_likelihood"]["a+b"]
+    assert set(found) == {"joint", *NAMES}
+    assert bound["mean"] < found["joint"]["mean"] < 0
+    assert metrics["published_grey"] == -204.48
+    figures = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
+    assert figures == {"pairs", "autoencoders", "latent", "training"}
+    columns = Experiment.columns(metrics)
+    assert next(iter(columns.values())).value == bound["mean"]
+    assert columns["log p(a, b) from q(z|a+b)"].value == found["joint"]["mean"]
+    assert all(column.published is None for column in columns.values())  # of grey pixels, another quantity
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("words", "message"),
     [
-        (["--objectives", "elbow"], "unknown name 'elbow'"),
-        (["--guide", "poe"], "do not fit the guide 'poe'"),
-        (["--test-samples", "3"], "expected at least 20, got 3"),
+        (["--guide", "poe", "--guide-options", "hidden=3"], "do not fit the guide 'poe'"),
+        (["--test-samples", "3"], "--test-samples: expected at least 20, got 3"),
+        (["--pairs", "naive"], "naive"),
         (["--first", "nowhere"], "nowhere"),
+        (["--widths"], "--widths: expected one or more layers"),
     ],
 )
-def test_errors_take_one_line(tmp_path, capsys, arguments, message):
+def test_options_that_do_not_fit_are_refused(words, message, folder, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main([*TINY, "--out", str(tmp_path), *arguments])
+        driver.main("entangled", [*TINY, "--autoencoders", str(folder), "--out", str(tmp_path / "run"), *words])
     assert stopped.value.code == 2
-    error = capsys.readouterr().err.strip()
-    assert message in error
-    assert "\n" not in error
+    assert message in capsys.readouterr().err
+
+
+def test_other_guides_have_options_of_their_own(configured):
+    config = configured("--guide", "poe")
+    assert (config.objective, config.guide_options) == ("mixing", ())
+    assert configured().guide_options == ("networks=per_subset", "hidden=64")
