@@ -116,10 +116,20 @@ def train(config: RunConfig) -> Path:
     return config.run
 
 
+CORRELATED = 1000
+"""Samples at most over which latents are correlated."""
+
+
 def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Timed) -> None:
+    from pyro_mmvae.cross_correlation import latent_correlations
+    from pyro_mmvae.plots import plot_cross_correlations
+
     evaluation = experiment.evaluate(loss, data)
     config = experiment.config
     write_results(evaluation, config, config.run, history)
+    if config.figures and len(loss.guide.inputs) > 1:
+        matrices = latent_correlations(loss.guide, data.judged(CORRELATED))
+        plot_cross_correlations(matrices, config.run / FIGURES / "cross_correlation.png")
     print(f"\n{evaluation.report}\n")
     if history.skipped:
         print(f"{history.skipped} training samples could not be read and were left out of every epoch")

@@ -106,7 +106,7 @@ class Experiment(ABC, Generic[C]):
     """What can be done with a trained run besides; the options stand in `Config.commands`."""
 
     sheets: ClassVar[tuple[str, ...]] = ()
-    """Figures of a run that a comparison shows one below the other."""
+    """Figures of a run that a comparison shows one below the other, besides `cross_correlation.png`."""
 
     def __init__(self, config: C) -> None:
         self.config = config
