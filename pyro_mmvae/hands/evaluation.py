@@ -1,110 +1,142 @@
-"""What every posterior of a trained guide does on the judged samples."""
+"""What every posterior of a trained guide does on hands: poses, segmentations, weights, parts of the bound."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pyro_mmvae import Loss
-from pyro_mmvae.experiments.rhd.data import HandData
-from pyro_mmvae.experiments.rhd.posteriors import posteriors_of, predict
-from pyro_mmvae.experiments.rhd.scores import Means, PoseErrors
 from pyro_mmvae.hands.batch import HandBatch
 from pyro_mmvae.hands.metrics import PoseMetrics
+from pyro_mmvae.hands.scores import PoseErrors
+from pyro_mmvae.metrics import ExpertWeights, Means, SegmentationMetrics, confusion_matrices, segmentation_metrics
+from pyro_mmvae.objective import Loss
+from pyro_mmvae.predictions import points, predictions, seen_by, singles_and_joint
 
 MEAN_POSE = "mean pose"
 SHOWN = 6
 """Samples that are kept whole for the figures."""
 
 
-@dataclass
 class Judged:
-    """What a trained model did on the judged samples.
+    """What a trained model does on samples, gathered batch by batch.
+
+    Args:
+        loss: model, guide and objective, in evaluation mode on the device to compute on.
+        targets: what is decoded, the pose at least.
+        mean_pose: (21, 3) of the samples that the model was trained on, the baseline.
+        rules: of errors, see `pose_metrics`.
 
     Attributes:
-        poses: pose metrics by posterior, over the samples in which it has anything to look at; a posterior that never
-            has is left out.
-        baseline: those of the mean training pose.
-        elbo: parts of the objective in nats, averaged over samples.
-        used: number of samples.
+        elbo: parts of the objective in nats.
+        weights: of each input in the joint posterior, where the guide weighs its inputs.
         skipped: samples left out, by reason.
         shown: the first batch, for figures.
-        decoded: decoded modalities of its first samples, by posterior and modality.
+        latents: points (R, N, D) of the posteriors, of samples in which all inputs are observed, batch by batch.
     """
 
-    poses: dict[str, PoseMetrics]
-    baseline: PoseMetrics
-    elbo: dict[str, float]
-    used: int
-    skipped: dict[str, int]
-    shown: HandBatch
-    decoded: dict[str, dict[str, Tensor]]
+    def __init__(self, loss: Loss, targets: Sequence[str], mean_pose: Tensor, **rules: Any) -> None:
+        self.loss, self.targets, self.mean_pose, self.rules = loss, targets, mean_pose, rules
+        self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
+        self.errors, self.elbo, self.weights = PoseErrors(), Means(), ExpertWeights()
+        self.confusion: dict[str, list[Tensor]] = {name: [] for name in self.subsets}
+        self.latents: list[Tensor] = []
+        self.skipped: Counter[str] = Counter()
+        self.shown: HandBatch | None = None
+
+    @torch.no_grad()
+    def add(self, item: HandBatch) -> None:
+        """Take a batch."""
+        self.skipped.update(reason for _, reason, _ in item.skipped)
+        if item.batch.size == 0:
+            return
+        self.shown = self.shown or item
+        batch, guide = item.batch.to(self.device), self.loss.guide
+        bound = self.loss.bound(batch)
+        self.elbo.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
+        self.weights.add(guide, batch, item.corrupted)
+        z = points(guide, batch, self.subsets)
+        self.latents.append(z.cpu()[:, guide.observed(item.batch).all(-1)])
+        self._add_predictions(z, item)
+
+    def _add_predictions(self, z: Tensor, item: HandBatch) -> None:
+        self.errors.add(MEAN_POSE, self.mean_pose.expand(item.batch.size, -1, -1), item, ("pose",))
+        scored = [target for target in ("pose", "segmentation") if target in self.targets]
+        for name, found in predictions(self.loss.model, z, list(self.subsets), scored).items():
+            self.errors.add(name, found["pose"].cpu(), item, self.subsets[name])
+            if "segmentation" in found:
+                there = seen_by(item.batch, self.subsets[name]) & item.batch.observed["segmentation"]
+                true = item.batch.data["segmentation"][there]
+                self.confusion[name].append(confusion_matrices(found["segmentation"].cpu()[there], true, 2))
+
+    @cached_property
+    def _scores(self) -> dict[str, PoseMetrics]:
+        return self.errors.metrics(**self.rules)
+
+    @property
+    def baseline(self) -> PoseMetrics:
+        """Pose metrics of the mean training pose."""
+        return self._scores[MEAN_POSE]
+
+    @property
+    def poses(self) -> dict[str, PoseMetrics]:
+        """Pose metrics by posterior, of the samples in which it has anything to look at; if there are any."""
+        return {name: found for name, found in self._scores.items() if name != MEAN_POSE}
+
+    @property
+    def segmentations(self) -> dict[str, SegmentationMetrics]:
+        """IoU and F1 by posterior, where segmentations are decoded and their truth is known."""
+        counts = {name: torch.cat(parts) for name, parts in self.confusion.items() if parts}
+        return {name: segmentation_metrics(count) for name, count in counts.items() if len(count)}
+
+    def decoded(self) -> dict[str, dict[str, Tensor]]:
+        """Return everything that is decoded of the first samples, by posterior and modality."""
+        assert self.shown is not None
+        z = points(self.loss.guide, self.shown.batch[slice(SHOWN)].to(self.device), self.subsets)
+        made = predictions(self.loss.model, z, list(self.subsets), self.targets)
+        return {name: {n: v.cpu() for n, v in made[name].items()} for name in self.poses}
 
     def metrics(self) -> dict[str, Any]:
         """Return the part of `metrics.json` that the evaluation fills."""
+        posteriors = {name: found.to_dict() for name, found in self.poses.items()}
+        for name, found in self.segmentations.items():
+            posteriors[name]["segmentation"] = found.to_dict()
+        weights = self.weights.mean()
         return {
-            "posteriors": {name: m.to_dict() for name, m in self.poses.items()},
+            "posteriors": posteriors,
             "baseline": {"mean_pose": self.baseline.to_dict()},
-            "elbo": self.elbo,
-            "samples": {"used": self.used, "skipped": self.skipped},
+            **({"weights": weights} if weights else {}),
+            "elbo": self.elbo.mean(),
+            "samples": {"used": self.errors.count(MEAN_POSE), "skipped": dict(self.skipped)},
         }
 
-    def report(self) -> str:
-        """Return the results as an aligned table, and how many samples they are of."""
-        lines = [f"{'posterior':<14}{'EPE mean':>12}{'EPE median':>12}{'AUC 20-50':>11}{'vs mean pose':>14}"]
-        for name, m in {MEAN_POSE: self.baseline, **self.poses}.items():
-            change = "" if m is self.baseline else f"{100 * (m.epe_mean_mm / self.baseline.epe_mean_mm - 1):+.1f} %"
-            errors = f"{m.epe_mean_mm:>9.2f} mm{m.epe_median_mm:>9.2f} mm"
-            lines.append(f"{name:<14}{errors}{m.auc_20_50:>11.3f}{change:>14}")
-        return "\n".join([*lines, "", f"{self.used} samples judged, skipped: {self.skipped or 'none'}"])
 
-
-@torch.no_grad()
-def judge(loss: Loss, data: HandData, average: Tensor) -> Judged:
-    """Run every posterior of the guide on the judged samples.
+def judge(loss: Loss, batches: Iterable[HandBatch], seed: int, **options: Any) -> Judged:
+    """Run every posterior of the guide on samples.
 
     The objective's draws are seeded, so that the same checkpoint gives the same numbers; its schedules are at their
     end.
 
     Args:
-        loss: trained model, guide and objective, in evaluation mode on the device to compute on.
-        data: of the run, or others.
-        average: mean pose (21, 3) of the samples that the model was trained on, the baseline.
+        loss: see `Judged`.
+        batches: the samples.
+        seed: of the draws.
+        options: further arguments of `Judged`.
 
     Raises:
         ValueError: not one sample could be used.
     """
-    torch.manual_seed(data.config.seed)
+    torch.manual_seed(seed)
     loss.elbo.step = sys.maxsize
-    device, subsets = next(loss.parameters()).device, posteriors_of(loss.guide)
-    errors, parts, shown, skipped = PoseErrors(), Means(), None, Counter(data.samples.skipped)
-    for item in tqdm(data.judged_hands(), "evaluating", unit="batch"):
-        skipped.update(reason for _, reason, _ in item.skipped)
-        if item.batch.size == 0:
-            continue
-        shown = shown or item
-        batch = item.batch.to(device)
-        bound = loss.bound(batch)
-        parts.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
-        errors.add(MEAN_POSE, average.expand(batch.size, -1, -1), item, ("pose",))
-        for name, found in predict(loss, batch, subsets, ("pose",)).items():
-            errors.add(name, found["pose"].cpu(), item, subsets[name])
-    if shown is None:
-        raise ValueError(f"not one evaluation sample could be used: {data.samples.report()}, {dict(skipped)}")
-    poses = errors.metrics()
-    baseline = poses.pop(MEAN_POSE)
-    used, decoded = errors.count(MEAN_POSE), _decoded(loss, data, shown, poses)
-    return Judged(poses, baseline, parts.mean(), used, dict(skipped), shown, decoded)
-
-
-def _decoded(loss: Loss, data: HandData, item: HandBatch, wanted: Mapping[str, Any]) -> dict[str, dict[str, Tensor]]:
-    batch = item.batch[slice(SHOWN)].to(next(loss.parameters()).device)
-    made = predict(loss, batch, posteriors_of(loss.guide), data.config.flow.targets)
-    return {name: {n: v.cpu() for n, v in made[name].items()} for name in made if name in wanted}
+    judged = Judged(loss, **options)
+    for item in tqdm(batches, "evaluating", unit="batch"):
+        judged.add(item)
+    if judged.shown is None:
+        raise ValueError(f"not one sample could be judged, skipped: {dict(judged.skipped)}")
+    return judged
