@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
@@ -12,6 +12,8 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.guide import Guide
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.table import Alignment, Subset
@@ -102,6 +104,31 @@ def with_cross_correlation(
     added = copy.copy(objective)
     added.table = replace(table, alignments=[*table.alignments, *extra], name=f"{table.name} + cross-correlation")
     return added
+
+
+@torch.no_grad()
+def latent_correlations(guide: Guide, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    """Return the cross-correlation matrices of every two inputs' latents, `(D, D)` by `first, second`.
+
+    Args:
+        guide: each input's latent is the point (`Guide.point`) of the posterior of this input alone.
+        batches: samples; for each pair of inputs those count that have both, and pairs that less than two have are
+            left out.
+    """
+    device = next(guide.parameters()).device
+    points: dict[str, list[Tensor]] = {name: [] for name in guide.inputs}
+    there: dict[str, list[Tensor]] = {name: [] for name in guide.inputs}
+    for batch in batches:
+        for name in guide.inputs:
+            seen = batch.given([name]).to(device)
+            points[name].append(guide.point(seen).cpu())
+            there[name].append(seen.observed[name].cpu())
+    values, masks = ({n: torch.cat(parts) for n, parts in kind.items()} for kind in (points, there))
+    return {
+        f"{a}, {b}": cross_correlation(values[a], values[b], masks[a] & masks[b])
+        for a, b in combinations(guide.inputs, 2)
+        if int((masks[a] & masks[b]).sum()) > 1
+    }
 
 
 def _correlations(first: Tensor, second: Tensor, both: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should 
     from pyro_mmvae import Loss
     from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
     from pyro_mmvae.experiments.common.history import Timed
+    from pyro_mmvae.phases import Phase
 
 
 def main(name: str, argv: Sequence[str] | None = None) -> None:
@@ -100,24 +101,35 @@ def train(config: RunConfig) -> Path:
 
     experiment = configured(config)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model, guide = experiment.checked_pair()  # what does not fit is told before anything is read or written
-    trainer = build_trainer(config, experiment.watched)
+    # What does not fit, or is not there, is told before anything is read or written.
+    model, guide = experiment.checked_pair()
+    first = build_trainer(config, experiment.watched, config.epochs).is_global_zero
     with claimed(config):
         data = experiment.data()
-        steps = data.steps_per_epoch() * config.epochs
-        loss = experiment.objective(guide, steps)(model, guide)
-        if trainer.is_global_zero:
-            print(announcement(config, data, loss), flush=True)
-        fit(config, trainer, experiment.training(loss), data)
-        if trainer.is_global_zero:
-            _finish(experiment, loss.to(trainer.strategy.root_device).eval(), data, history_of(trainer))
+        phases = experiment.phases(guide, data.steps_per_epoch())
+        if first:
+            print(announcement(config, data, phases), flush=True)
+        trainer, module = fit(experiment, phases, model, guide, data)
+        if first:
+            loss = module.loss.to(trainer.strategy.root_device).eval()
+            _finish(experiment, loss, data, history_of(trainer))
     return config.run
 
 
+CORRELATED = 1000
+"""Samples at most over which latents are correlated."""
+
+
 def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Timed) -> None:
+    from pyro_mmvae.cross_correlation import latent_correlations
+    from pyro_mmvae.plots import plot_cross_correlations
+
     evaluation = experiment.evaluate(loss, data)
     config = experiment.config
     write_results(evaluation, config, config.run, history)
+    several = config.figures and len(loss.guide.inputs) > 1
+    if matrices := latent_correlations(loss.guide, data.judged(CORRELATED)) if several else {}:
+        plot_cross_correlations(matrices, config.run / FIGURES / "cross_correlation.png")
     print(f"\n{evaluation.report}\n")
     if history.skipped:
         print(f"{history.skipped} training samples could not be read and were left out of every epoch")
@@ -135,13 +147,14 @@ def write_results(evaluation: Evaluation, config: RunConfig, folder: Path, histo
         evaluation.draw(folder / FIGURES, history)
 
 
-def announcement(config: RunConfig, data: RunData, loss: Loss) -> str:
+def announcement(config: RunConfig, data: RunData, phases: Sequence[Phase]) -> str:
     """Return what a run prints first: data, options and whose they are, the objective's table, the run folder."""
     options = configuration.listed(config, config.preset)
     title = f"settings: {config.preset.title}\n" if config.preset else ""
     notes = "".join(f"note: {note}\n" for note in (config.preset.notes if config.preset else ()))
+    tables = "\n\n".join(f"{p.name}{': ' * bool(p.name)}{p.objective}" for p in phases)
     going_on = f"run folder: {config.run} (a stopped run goes on with --resume)"
-    return f"\n{data.describe()}\n{title}{options}\n{notes}\n{loss.elbo}\n\n{going_on}\n"
+    return f"\n{data.describe()}\n{title}{options}\n{notes}\n{tables}\n\n{going_on}\n"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pyro_mmvae import Batch, Guide, Loss, Modality, MultimodalVAE, Objective, S
 from pyro_mmvae.cross_correlation import with_cross_correlation
 from pyro_mmvae.experiments.common.by_name import build_guide, build_objective
 from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.training import History, Training
 
@@ -105,7 +106,7 @@ class Experiment(ABC, Generic[C]):
     """What can be done with a trained run besides; the options stand in `Config.commands`."""
 
     sheets: ClassVar[tuple[str, ...]] = ()
-    """Figures of a run that a comparison shows one below the other."""
+    """Figures of a run that a comparison shows one below the other, besides `cross_correlation.png`."""
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -178,6 +179,11 @@ class Experiment(ABC, Generic[C]):
             return start
         warmup = max(round(config.beta_share * steps), 1)
         return Schedule(start, config.beta_end, steps=warmup, geometric=config.beta_shape == "geometric" and start > 0)
+
+    def phases(self, guide: Guide, steps_per_epoch: int) -> list[Phase]:
+        """Return what is trained after one another; one phase, of the objective and all epochs, by default."""
+        epochs = self.config.epochs
+        return [Phase(self.objective(guide, steps_per_epoch * epochs), epochs)]
 
     def checked_pair(self) -> tuple[MultimodalVAE, Guide]:
         """Return model and guide, checked to fit the objective, before any data are looked at.

@@ -40,7 +40,7 @@ def draw(
     cls = experiment_class(runs[0].config.experiment)
     for title, lines in _curves(runs).items():
         draw_curves(lines, title, base.with_name(f"{base.name}-{_word(title)}.png"))
-    for sheet in cls.sheets:
+    for sheet in (*cls.sheets, "cross_correlation.png"):
         draw_sheet(runs, sheet, base.with_name(f"{base.name}-{sheet}"))
 
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from pyro_mmvae.cross_correlation import cross_correlation
 from pyro_mmvae.hands.batch import Hands
 from pyro_mmvae.hands.evaluation import MEAN_POSE, SHOWN, Judged
 from pyro_mmvae.hands.plots import plot_pck, plot_skeletons, plot_skeletons_3d
-from pyro_mmvae.plots import plot_clouds, plot_cross_correlations, plot_heatmaps, plot_history
+from pyro_mmvae.plots import plot_clouds, plot_heatmaps, plot_history
 from pyro_mmvae.training import History
 
 
 def draw_figures(judged: Judged, folder: Path, history: History | None) -> None:
-    """Draw everything that the setting has: PCK curves, skeletons, clouds, heat maps, latents, training curves."""
+    """Draw everything that the setting has: PCK curves, skeletons, clouds, heat maps, training curves."""
     folder.mkdir(parents=True, exist_ok=True)
     assert judged.shown is not None
     plot_pck({MEAN_POSE: judged.baseline, **judged.poses}, folder / "pck.png", dashed=[MEAN_POSE])
@@ -32,7 +29,6 @@ def draw_figures(judged: Judged, folder: Path, history: History | None) -> None:
         plot_clouds(data["cloud"], made["cloud"], folder / "clouds.png")
         cloud, pose = (next(reversed(made[target].values()))[0].numpy() for target in ("cloud", "pose"))
         np.savez(folder / "decoded.npz", cloud=cloud, pose=pose)  # as the viewer of point clouds reads them
-    _draw_correlations(judged, folder)
     if history is not None:
         plot_history(history.rows, folder / "training.png")
 
@@ -42,12 +38,3 @@ def _draw_poses(data: dict[str, Tensor], poses: dict[str, Tensor], hands: Hands,
     if "rgb" in data:
         uv = {name: hands.to_crop(pose) for name, pose in poses.items()}
         plot_skeletons(data["rgb"], hands.keypoints_uv, uv, folder / "skeletons.png")
-
-
-def _draw_correlations(judged: Judged, folder: Path) -> None:
-    """Draw the cross-correlation of every two inputs' latents (Gupta 2021, Fig. 6.1 and 6.2)."""
-    latents = zip(judged.loss.guide.inputs, torch.cat(judged.latents, dim=1), strict=False)
-    for (a, first), (b, second) in combinations(latents, 2):
-        if len(first) > 1:
-            matrix = cross_correlation(first, second)
-            plot_cross_correlations({f"{len(first)} samples": matrix}, folder / f"correlation-{a}-{b}.png", (a, b))

@@ -26,7 +26,7 @@ def restricted_load(path: str | Path) -> Any:
     """Read a pickle of numeric arrays and plain containers; nothing that it names is imported or called.
 
     Pickles of numpy 1 and 2, of Python 2 and 3 and of all protocols are read alike. They are read by a machine of our
-    own, which makes dictionaries, lists, tuples, sets, `OrderedDict`s, text, bytes, numbers, numpy's arrays and scalars
+    own, which makes dictionaries, lists, tuples, sets, `OrderedDict`, text, bytes, numbers, numpy's arrays and scalars
     of bool, int, float, complex and text, and has nothing else to make. Time and memory are bounded by the size of the
     file, and so is the time that others take to go through the value.
 

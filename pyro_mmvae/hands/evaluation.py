@@ -38,7 +38,6 @@ class Judged:
         weights: of each input in the joint posterior, where the guide weighs its inputs.
         skipped: samples left out, by reason.
         shown: the first batch, for figures.
-        latents: points (R, N, D) of the posteriors, of samples in which all inputs are observed, batch by batch.
     """
 
     def __init__(self, loss: Loss, targets: Sequence[str], mean_pose: Tensor, **rules: Any) -> None:
@@ -46,7 +45,6 @@ class Judged:
         self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
         self.errors, self.elbo, self.weights = PoseErrors(), Means(), ExpertWeights()
         self.confusion: dict[str, list[Tensor]] = {name: [] for name in self.subsets}
-        self.latents: list[Tensor] = []
         self.skipped: Counter[str] = Counter()
         self.shown: HandBatch | None = None
 
@@ -61,9 +59,7 @@ class Judged:
         bound = self.loss.bound(batch)
         self.elbo.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
         self.weights.add(guide, batch, item.corrupted)
-        z = points(guide, batch, self.subsets)
-        self.latents.append(z.cpu()[:, guide.observed(item.batch).all(-1)])
-        self._add_predictions(z, item)
+        self._add_predictions(points(guide, batch, self.subsets), item)
 
     def _add_predictions(self, z: Tensor, item: HandBatch) -> None:
         self.errors.add(MEAN_POSE, self.mean_pose.expand(item.batch.size, -1, -1), item, ("pose",))

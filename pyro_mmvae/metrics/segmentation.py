@@ -41,8 +41,8 @@ def confusion_matrices(predicted: Tensor, true: Tensor, num_classes: int) -> Ten
     Matrices of several batches are put together by `torch.cat`, or added up.
 
     Args:
-        predicted: (N, *space) class indices, e.g. `Segmentation.predict`.
-        true: (N, *space) the same.
+        predicted: class indices of shape `(N, *space)`, e.g. `Segmentation.predict`.
+        true: the same.
         num_classes: C.
 
     Returns:
