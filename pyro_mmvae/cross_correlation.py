@@ -112,7 +112,8 @@ def latent_correlations(guide: Guide, batches: Iterable[Batch]) -> dict[str, Ten
 
     Args:
         guide: each input's latent is the point (`Guide.point`) of the posterior of this input alone.
-        batches: samples; for each pair of inputs those count that have both.
+        batches: samples; for each pair of inputs those count that have both, and pairs that less than two have are
+            left out.
     """
     device = next(guide.parameters()).device
     points: dict[str, list[Tensor]] = {name: [] for name in guide.inputs}
@@ -126,6 +127,7 @@ def latent_correlations(guide: Guide, batches: Iterable[Batch]) -> dict[str, Ten
     return {
         f"{a}, {b}": cross_correlation(values[a], values[b], masks[a] & masks[b])
         for a, b in combinations(guide.inputs, 2)
+        if int((masks[a] & masks[b]).sum()) > 1
     }
 
 

@@ -94,6 +94,13 @@ class Guide(nn.Module, ABC):
         mean: Tensor = posterior.mean
         return mean
 
+    def weights(self, batch: Batch) -> Tensor | None:
+        """Return the weights that a guide gives its inputs, shape `(*lead, B, M, D)`; None: it has none.
+
+        They are zero where not observed and sum to one over M where anything is.
+        """
+        return None
+
     def forward(self, batch: Batch) -> Tensor:
         """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""
         with pyro.plate("data", batch.size, dim=-1):

@@ -117,8 +117,8 @@ def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Tim
     evaluation = experiment.evaluate(loss, data)
     config = experiment.config
     write_results(evaluation, config, config.run, history)
-    if config.figures and len(loss.guide.inputs) > 1:
-        matrices = latent_correlations(loss.guide, data.judged(CORRELATED))
+    several = config.figures and len(loss.guide.inputs) > 1
+    if matrices := latent_correlations(loss.guide, data.judged(CORRELATED)) if several else {}:
         plot_cross_correlations(matrices, config.run / FIGURES / "cross_correlation.png")
     print(f"\n{evaluation.report}\n")
     if history.skipped:

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pyro_mmvae.data.sampler import EpochSampler
 from pyro_mmvae.experiments.rhd.config import Config
-from pyro_mmvae.experiments.rhd.data import HandData, make_loader, open_split
+from pyro_mmvae.experiments.rhd.data import HandData, loader, open_split
 from pyro_mmvae.files import write_json
 from pyro_mmvae.hands.metrics import mean_pose
 
@@ -27,14 +26,9 @@ def run_mean_pose(config: Config, data: HandData | None = None) -> Tensor:
     """
     path = config.run / MEAN_POSE_FILE
     if not path.is_file():
-        average = torch.as_tensor(mean_pose(_poses(config, (data or HandData(config)).train.ids)), dtype=torch.float32)
-        write_json({"mean_pose": average.tolist()}, path)
+        ids = (data or HandData(config)).train.ids
+        split = open_split(config, "training", modalities=("pose",), ids=ids)  # only masks are read
+        batches = tqdm(loader(split, config), "mean pose", unit="batch", leave=False)
+        poses = torch.cat([item.batch.data["pose"] for item in batches])
+        write_json({"mean_pose": mean_pose(poses).astype("float32").tolist()}, path)
     return torch.tensor(json.loads(path.read_text())["mean_pose"])
-
-
-def _poses(config: Config, ids: list[int]) -> Tensor:
-    """Return the normalised poses (N, 21, 3) of training samples, without augmentation; only masks are read."""
-    split = open_split(config, "training", modalities=("pose",), ids=ids)
-    loader = make_loader(split, EpochSampler(len(split), shuffle=False), config, batch_size=256)
-    poses = [item.batch.data["pose"] for item in tqdm(loader, "mean pose", unit="batch", leave=False)]
-    return torch.cat(poses)

@@ -6,23 +6,24 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import tyro
 
 from pyro_mmvae.experiments.common.by_name import GuideName
-from pyro_mmvae.experiments.common.ranges import Count, Positive, Samples, Share, Weight
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Range, Samples, Share, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
-from pyro_mmvae.experiments.rhd.presets import GPU, PRESETS
+from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS
 
-Setting = Literal["r2p", "r2hp", "c2p", "rc2chp", "rcs2chps"]
+Setting = Literal["r2p", "r2hp", "c2p", "rc2cp", "rc2chp", "rcs2chps"]
+Degrees = Annotated[float, Range("degrees from 0 to 180", low=0, high=180)]
 Switch = tyro.conf.FlagConversionOff[bool]
 """A switch that takes True or False: a preset may turn it on, and the command line off again."""
 
 
 class Flow(NamedTuple):
-    """What a setting encodes and decodes (Gupta 2021, section 6.2.1)."""
+    """What a setting encodes and decodes (Gupta 2021, section 6.2.1; `rc2cp` is Joshi et al. 2022, section 4.5)."""
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
@@ -37,10 +38,14 @@ FLOWS: dict[str, Flow] = {
     "r2p": Flow(("rgb",), ("pose",)),
     "r2hp": Flow(("rgb",), ("heatmap", "pose")),
     "c2p": Flow(("cloud",), ("pose",)),
+    "rc2cp": Flow(("rgb", "cloud"), ("cloud", "pose")),
     "rc2chp": Flow(("rgb", "cloud"), ("cloud", "heatmap", "pose")),
     "rcs2chps": Flow(("rgb", "cloud", "segmentation"), ("cloud", "heatmap", "pose", "segmentation")),
 }
 MIXTURES = ("moe",)
+NOISE = ("pixel_corruption", "cloud_noise", "corrupted_share", "cloud_corrupted_share")
+RULES = ("joints", "average", "auc_rule")
+"""Options of the results alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +66,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         *("--synthetic-train", "16", "--synthetic-eval", "4", "--epochs", "2", "--batch-size", "8", "--width", "8"),
         *("--image-size", "32", "--num-points", "16", "--map-size", "8", "--decoder-width", "4", "--cloud-width", "32"),
     )
-    free: ClassVar[frozenset[str]] = frozenset({"workers", "preload"})
+    free: ClassVar[frozenset[str]] = frozenset({"workers", "preload", *RULES})
     commands: ClassVar[Mapping[str, type]] = {"evaluate": EvaluateOptions, "predict": PredictOptions}
 
     guide: GuideName = "gpoe"
@@ -84,20 +89,43 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Points of a cloud, a square number."""
     map_size: Positive = 32
     """Side of heat maps and segmentations, a power of two."""
+    crop: Literal["joints", "mask"] = "joints"
+    """Square about the middle MCP joint that holds the visible joints, or the smallest about the hand's pixels."""
+    crop_margin: PositiveNumber | None = None
+    """Room about the hand, in sides of the tight square. None: 1.3 about joints, 1 about the mask."""
+    root_joint: Literal["middle_mcp", "wrist", "palm"] = "middle_mcp"
+    """Origin of poses and clouds."""
+    first_joint: Literal["wrist", "palm"] = "wrist"
+    """What joint 0 is: RHD's wrist, or half-way from there to the middle MCP joint."""
+    mirror_right: bool = True
+    """Make right hands left."""
+    augment: bool = True
+    """Zoom, shift, turn, flip and recolour training crops, each drawn uniformly."""
+    zoom: tuple[PositiveNumber, PositiveNumber] = (1.0, 1.2)
+    """Least and largest magnification."""
+    shift: Share = 20 / 256
+    """Largest shift along either axis, as a share of the crop's side."""
+    rotation: Degrees = 180.0
+    """Largest rotation to either side."""
+    flip: Share = 0.0
+    """Share of training crops whose up and down change places."""
+    color: bool = True
+    """Jitter the colours."""
+
     pixel_corruption: Share = 0.0
     """Share of pixels replaced by random colours."""
     cloud_noise: Weight = 0.0
     """Standard deviation of noise on cloud points, in lengths of the middle finger's first bone."""
     corrupted_share: Share = 1.0
-    """Share of samples on which that noise acts."""
+    """Share of samples on which that noise acts, drawn for image and cloud independently."""
+    cloud_corrupted_share: Share | None = None
+    """The same for clouds alone. None: as for images."""
     corrupt: Literal["train", "test", "both"] = "both"
     """Where that noise acts."""
     preload: Switch = True
     """Keep decoded crops in memory."""
     workers: Count = 0
     """Processes that load data."""
-    augment: bool = True
-    """Zoom, shift, turn and recolour training crops."""
 
     width: Positive = 32
     """Channels of the first stage of the ResNet-18."""
@@ -131,6 +159,15 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Weight of the point cloud."""
     lambda_segmentation: Weight = 1e-3
     """Weight of the segmentation."""
+    pose_norm: Literal["joint", "pose"] = "joint"
+    """What the pose's loss is the norm of: each joint's error, or the whole pose's."""
+
+    joints: Literal["visible", "all"] = "visible"
+    """Joints that count in the results."""
+    average: Literal["joint", "keypoint"] = "joint"
+    """Average errors by joint first, or over all keypoints at once."""
+    auc_rule: Literal["grid", "even", "exact"] = "grid"
+    """Thresholds of the AUC: `linspace(0, 50, 20)[8:]` as papers', `linspace(20, 50, 20)`, or none."""
 
     @property
     def flow(self) -> Flow:
@@ -152,18 +189,23 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         return GPU if self.data is not None else None
 
     def implied(self) -> dict[str, Any]:
-        """Return the objective that suits guide and setting, and the guide's own options, which are none."""
+        """Return the objective that suits guide and setting, the guide's options in a paper, and the crop's margin."""
         one_input = len(self.flow.inputs) == 1 or self.guide == "crossmodal"
         several = "mmvae" if self.guide in MIXTURES else "mixing"
-        return {"objective": "crossmodal" if one_input else several, "guide_options": ()}
+        return {
+            "objective": "crossmodal" if one_input else several,
+            "guide_options": GUIDE_OPTIONS.get((self.paper, self.guide), ()),
+            "crop_margin": 1.3 if self.crop == "joints" else 1.0,
+        }
 
     def reopened(self) -> Config:
         """Return the options without pretrained weights, as a trained run has its own."""
         return replace(self, pretrained=False, pretrained_weights=None)
 
     def check_together(self) -> None:
-        """Refuse sizes that the decoders cannot make."""
+        """Refuse sizes that the decoders cannot make, and an empty range of magnifications."""
         square = math.isqrt(self.num_points) ** 2 == self.num_points
         self.require("num_points", square, "a square number, as the decoder folds a grid")
         doubled = self.map_size >= 8 and self.map_size & (self.map_size - 1) == 0
+        self.require("zoom", self.zoom[0] <= self.zoom[1], "the least magnification before the largest")
         self.require("map_size", doubled, "a power of two from 8 on, as the decoder doubles a map of 4 x 4")

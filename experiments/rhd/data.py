@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
+import lightning
 import torch
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
 from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae.data.split import hold_out
 from pyro_mmvae.experiments.common.experiment import RunData
 from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.batch import HandBatch, collate
 from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.hands.synthetic import generate
@@ -52,19 +55,21 @@ class HandData(RunData):
         count = self.config.samples
         wanted = int(count) if count is not None and count > 1 else count
         everything = open_split(self.config, "training", modalities=("pose",), samples=wanted)
-        return split_ids(everything.ids, self.config.seed, least=self.config.num_processes)
+        return hold_out(everything.ids, HELD_OUT, self.config.seed, least=self.config.num_processes)
 
     @cached_property
     def train(self) -> RHD:
         """Samples to train on, augmented."""
-        return self._part(self._ids[0], augment=self.config.augment)
+        names = [field.name for field in fields(AugmentationRanges)]
+        ranges = AugmentationRanges(**{name: getattr(self.config, name) for name in names})
+        return self._part(self._ids[0], augment=ranges if self.config.augment else False)
 
     @cached_property
     def validation(self) -> RHD:
         """Samples held out from training."""
         return self._part(self._ids[1], augment=False)
 
-    def _part(self, ids: list[int], augment: bool) -> RHD:
+    def _part(self, ids: list[int], augment: AugmentationRanges | Literal[False]) -> RHD:
         options = noise(self.config, "train")
         return open_split(self.config, "training", augment=augment, ids=ids, preload=self.config.preload, **options)
 
@@ -79,23 +84,15 @@ class HandData(RunData):
 
     def train_dataloader(self) -> DataLoader[HandBatch]:
         """Return shuffled, augmented batches."""
-        return self._loader(self.train, shuffle=True)
+        return loader(self.train, self.config, shuffle=True, trainer=self.trainer)
 
     def val_dataloader(self) -> DataLoader[HandBatch]:
         """Return the held-out batches."""
-        return self._loader(self.validation, shuffle=False)
-
-    def _loader(self, split: RHD, shuffle: bool) -> DataLoader[HandBatch]:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = EpochSampler(
-            len(split), shuffle=shuffle, seed=self.config.seed, rank=rank, world_size=world, drop_last=shuffle
-        )
-        return make_loader(split, sampler, self.config, batch_size=self.config.batch_size // world)
+        return loader(self.validation, self.config, trainer=self.trainer)
 
     def judged_hands(self) -> DataLoader[HandBatch]:
         """Return the judged samples with their annotation, in order, the same draw every time."""
-        sampler = EpochSampler(len(self.samples), shuffle=False)
-        return make_loader(self.samples, sampler, self.config, self.config.batch_size)
+        return loader(self.samples, self.config)
 
     def judged(self, samples: int | None = None) -> Iterator[Batch]:
         """Yield the judged samples, or the first ones; see `RunData`."""
@@ -123,13 +120,9 @@ def open_split(config: Config, split: Literal["training", "evaluation"], **optio
         split: which one.
         options: further options of `RHD`, or others.
     """
-    chosen: dict[str, Any] = {
-        "image_size": config.image_size,
-        "num_points": config.num_points,
-        "heatmap_size": config.map_size,
-        "modalities": config.flow.names,
-        "seed": config.seed,
-    }
+    names = ("image_size", "num_points", "crop", "crop_margin", "root_joint", "first_joint", "mirror_right", "seed")
+    chosen = {name: getattr(config, name) for name in names}
+    chosen |= {"heatmap_size": config.map_size, "modalities": config.flow.names}
     return RHD(data_folder(config), split, **{**chosen, **options})
 
 
@@ -137,32 +130,27 @@ def noise(config: Config, stage: Literal["train", "test"]) -> dict[str, Any]:
     """Return the options of `RHD` that put noise on the samples of a stage; none where it does not act."""
     if config.corrupt not in (stage, "both"):
         return {}
-    names = ("pixel_corruption", "cloud_noise", "corrupted_share")
-    return {name: getattr(config, name) for name in names}
+    clouds = config.cloud_corrupted_share
+    share = {"rgb": config.corrupted_share, "cloud": config.corrupted_share if clouds is None else clouds}
+    levels = {name: getattr(config, name) for name in ("pixel_corruption", "cloud_noise")}
+    return {**levels, "corrupted_share": share}
 
 
-def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], list[int]]:
-    """Split samples into those to train on and at least so many held out, at random by seed; both in order.
-
-    Raises:
-        ValueError: too few samples.
-    """
-    count = max(least, round(HELD_OUT * len(ids)))
-    if len(ids) < 2 * least:
-        raise ValueError(f"expected at least {2 * least} training samples, got {len(ids)}")
-    order = np.random.default_rng([seed, 0x0A11DA7E]).permutation(len(ids))
-    held_out = set(order[:count].tolist())
-    return [s for i, s in enumerate(ids) if i not in held_out], [s for i, s in enumerate(ids) if i in held_out]
-
-
-def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: int) -> DataLoader[HandBatch]:
-    """Return a loader with the run's workers."""
+def loader(
+    split: RHD, config: Config, *, shuffle: bool = False, trainer: lightning.Trainer | None = None
+) -> DataLoader[HandBatch]:
+    """Return a loader with the run's workers; each of a trainer's processes takes its part of every batch."""
+    rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+    size = config.batch_size // world
+    sampler = EpochSampler(
+        len(split), shuffle=shuffle, seed=config.seed, rank=rank, world_size=world, drop_last=shuffle
+    )
     return EpochLoader(
         split,  # type: ignore[arg-type]  # of single samples; `collate` makes batches of them
-        batch_size=batch_size,
+        batch_size=size,
         sampler=sampler,
         # A last batch of one sample has no batch statistics.
-        drop_last=sampler.shuffle and len(sampler) >= batch_size,
+        drop_last=shuffle and len(sampler) >= size,
         collate_fn=collate,
         num_workers=config.workers,
         persistent_workers=config.workers > 0,

@@ -10,15 +10,16 @@ from pyro_mmvae import Loss, Modality
 from pyro_mmvae.experiments.common import experiment
 from pyro_mmvae.experiments.common.experiment import Column, Curve, Evaluation, RunData
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
-from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.config import RULES, Config
 from pyro_mmvae.experiments.rhd.data import HandData
-from pyro_mmvae.experiments.rhd.evaluation import judge
 from pyro_mmvae.experiments.rhd.figures import draw_figures
 from pyro_mmvae.experiments.rhd.networks import build_modalities
 from pyro_mmvae.experiments.rhd.predict import predict_folder
 from pyro_mmvae.experiments.rhd.presets import published
+from pyro_mmvae.experiments.rhd.report import report
 from pyro_mmvae.experiments.rhd.reuse import evaluate_run
-from pyro_mmvae.experiments.rhd.training import HandTraining
+from pyro_mmvae.hands.evaluation import judge
+from pyro_mmvae.hands.training import HandTraining
 from pyro_mmvae.schedules import Weight
 
 
@@ -49,8 +50,12 @@ class Experiment(experiment.Experiment[Config]):
     def evaluate(self, loss: Loss, data: RunData) -> Evaluation:
         """Judge the poses that every posterior predicts, beside the mean training pose."""
         assert isinstance(data, HandData)
-        judged = judge(loss, data, run_mean_pose(self.config, data))
-        return Evaluation(judged.metrics(), judged.report(), partial(draw_figures, self.config, judged))
+        config = self.config
+        rules: dict[str, Any] = {name: getattr(config, name) for name in RULES}
+        average = run_mean_pose(config, data)
+        judged = judge(loss, data.judged_hands(), config.seed, targets=config.flow.targets, mean_pose=average, **rules)
+        judged.skipped.update(data.samples.skipped)
+        return Evaluation(judged.metrics(), report(judged), partial(draw_figures, judged))
 
     @staticmethod
     def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
@@ -58,7 +63,10 @@ class Experiment(experiment.Experiment[Config]):
         posteriors = sorted(metrics["posteriors"].items(), key=lambda item: item[0] != "joint")
         printed = {name: published(metrics["config"], name) for name, _ in posteriors}
         errors = {f"EPE mm, {n}": Column(m["epe_mm"]["mean"], "lower", printed[n].epe_mm) for n, m in posteriors}
-        return errors | {f"AUC 20-50, {n}": Column(m["auc_20_50"], "higher", printed[n].auc) for n, m in posteriors}
+        areas = {f"AUC 20-50, {n}": Column(m["auc_20_50"], "higher", printed[n].auc) for n, m in posteriors}
+        segmented = [(n, m["segmentation"]) for n, m in posteriors if "segmentation" in m]
+        scores = {f"{s.upper()}, {n}": Column(m[s]["mean"]) for n, m in segmented for s in ("iou", "f1")}
+        return errors | areas | scores
 
     @staticmethod
     def curves(metrics: Mapping[str, Any]) -> dict[str, Curve]:

@@ -53,7 +53,7 @@ def _encoder(name: str, config: Config) -> nn.Module:
 def _decoder(name: str, config: Config) -> tuple[nn.Module, Likelihood]:
     size, points, latent, width = config.map_size, config.num_points, config.latent_dim, config.decoder_width
     if name == "pose":
-        return PoseDecoder(latent), Pose(NUM_JOINTS)
+        return PoseDecoder(latent), Pose(NUM_JOINTS, norm=config.pose_norm)
     if name == "heatmap":
         return DCGANDecoder(latent, (NUM_JOINTS, size, size), width), Heatmap(NUM_JOINTS, (size, size))
     if name == "cloud":

@@ -11,11 +11,11 @@ import tyro
 from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Share, Weight
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Compute the metrics of a trained run again, on other data or with other noise.
+    """Compute the metrics of a trained run again, on other data, with other noise or by other rules.
 
-    Writes metrics.json and figures into a folder of its own; those of the run stay as they are.
+    Writes metrics.json and figures into a folder of its own; those of the run stay as they are. None: as in the run.
     """
 
     run: tyro.conf.Positional[Path]
@@ -23,19 +23,27 @@ class EvaluateOptions:
     out: Path | None = None
     """Folder for the results. None: a folder in RUN named after what was changed."""
     data: Path | None = None
-    """Folder in RHD's layout. None: the data of the run."""
-    pixel_corruption: Share | None = None
-    """Share of pixels replaced by random colours. None: as in the run."""
-    cloud_noise: Weight | None = None
-    """Standard deviation of noise on cloud points. None: as in the run."""
-    corrupted_share: Share | None = None
-    """Share of samples on which the noise acts. None: as in the run."""
-    seed: int | None = None
-    """Of noise and draws. None: as in the run."""
+    """Folder in RHD's layout."""
     judge: Literal["test", "validation"] | None = None
-    """Evaluation samples, or those held out from training. None: as in the run."""
+    """Evaluation samples, or those held out from training."""
+    pixel_corruption: Share | None = None
+    """Share of pixels replaced by random colours."""
+    cloud_noise: Weight | None = None
+    """Standard deviation of noise on cloud points."""
+    corrupted_share: Share | None = None
+    """Share of samples on which the noise acts."""
+    cloud_corrupted_share: Share | None = None
+    """The same for clouds alone."""
+    joints: Literal["visible", "all"] | None = None
+    """Joints that count."""
+    average: Literal["joint", "keypoint"] | None = None
+    """How errors are averaged."""
+    auc_rule: Literal["grid", "even", "exact"] | None = None
+    """Thresholds of the AUC."""
+    seed: int | None = None
+    """Of noise and draws."""
     workers: Count | None = None
-    """Processes that load data. None: as in the run."""
+    """Processes that load data."""
     device: str = "auto"
     """auto, cpu, cuda."""
     best: bool | None = None
@@ -44,7 +52,7 @@ class EvaluateOptions:
     """Draw figures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions:
     """Write 3-D poses for a folder of images, each a crop about one hand.
 

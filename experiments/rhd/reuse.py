@@ -9,10 +9,8 @@ from typing import Any
 from pyro_mmvae.experiments.common.driver import Opened, device_of, open_run, write_results
 from pyro_mmvae.experiments.common.run_folder import METRICS
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
-from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.config import NOISE, RULES, Config
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
-
-NOISE = ("pixel_corruption", "cloud_noise", "corrupted_share")
 
 
 def open_hands(run: Path, best: bool | None = None) -> Opened:
@@ -56,13 +54,13 @@ def with_changes(config: Config, chosen: EvaluateOptions) -> tuple[Config, dict[
     Raises:
         ValueError: a number is out of range, or the judged samples would not be those held out from training.
     """
-    names = ("data", *NOISE, "seed", "judge", "workers")
+    names = ("data", *NOISE, *RULES, "seed", "judge", "workers")
     changes = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
     noise: dict[str, Any] = {}
     if set(NOISE) & set(changes):
         noise = {"corrupt": "test"}
         if config.corrupt == "train":
-            noise |= {"pixel_corruption": 0.0, "cloud_noise": 0.0, "corrupted_share": 1.0}
+            noise |= dict(zip(NOISE, (0.0, 0.0, 1.0, None), strict=True))
     changed = replace(config, **{**noise, **changes}, figures=chosen.figures)
     changed.check()
     if changed.judge == "validation" and (changed.data, changed.seed) != (config.data, config.seed):

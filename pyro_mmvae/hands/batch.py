@@ -55,6 +55,12 @@ class Hands(NamedTuple):
         """Take normalised points (*lead, B, N, 3) to metres in camera coordinates."""
         return undo_viewpoint(points, self.scale, self.root, self.rotation, self.mirrored)
 
+    def to_crop(self, points: Tensor) -> Tensor:
+        """Project normalised points (B, N, 3) into the crops, with the true root and scale: pixels (B, N, 2)."""
+        seen = self.to_camera(points) @ self.camera.mT
+        pixels = seen[..., :2] / seen[..., 2:].clamp_min(1e-6)
+        return torch.cat([pixels, torch.ones_like(pixels[..., :1])], dim=-1) @ self.crop.mT
+
 
 @dataclass(frozen=True, slots=True)
 class HandSample:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pyro_mmvae.metrics.expert_weights import ExpertWeights
+from pyro_mmvae.metrics.means import Means
 from pyro_mmvae.metrics.segmentation import SegmentationMetrics, confusion_matrices, segmentation_metrics
 
-__all__ = ["SegmentationMetrics", "confusion_matrices", "segmentation_metrics"]
+__all__ = ["ExpertWeights", "Means", "SegmentationMetrics", "confusion_matrices", "segmentation_metrics"]

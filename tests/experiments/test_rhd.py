@@ -18,13 +18,15 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from pyro_mmvae import Batch, guides
 from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import driver
-from pyro_mmvae.experiments.common.configuration import options, parse_run, read
+from pyro_mmvae.experiments.common.configuration import options, parse_run, plain, read
 from pyro_mmvae.experiments.common.run_folder import lock
 from pyro_mmvae.experiments.rhd.config import FLOWS, Config
+from pyro_mmvae.experiments.rhd.data import HandData
 from pyro_mmvae.experiments.rhd.experiment import Experiment
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
-from pyro_mmvae.experiments.rhd.presets import PRESETS
+from pyro_mmvae.experiments.rhd.presets import PRESETS, published
 from pyro_mmvae.experiments.rhd.reuse import with_changes
+from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.synthetic import generate
 
 SMALL = [
@@ -233,6 +235,7 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--guide-options", "hidden"], "expected name=value"),
         (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
         (["--num-points", "200"], "--num-points: expected a square number"),
+        (["--zoom", "1.2", "1"], "--zoom: expected the least magnification before the largest"),
         (["--map-size", "48"], "--map-size: expected a power of two"),
         (["--pixel-corruption", "nan"], "--pixel-corruption: expected a share from 0 to 1, got nan"),
         (["--cloud-noise", "inf"], "--cloud-noise: expected a number of at least 0, got inf"),
@@ -290,9 +293,93 @@ def test_data_imply_a_preset_that_the_command_line_overrides():
     assert str(demo.run) == "runs/rhd/rc2chp-gpoe-mixing-s0"
 
 
-def test_presets_are_options_in_range():
-    for preset in PRESETS.values():
-        replace(parsed(), **preset.options).check()
+@pytest.mark.parametrize("paper", PRESETS)
+def test_presets_have_the_guides_of_their_papers(paper):
+    priors = {guide: parsed("--paper", paper, "--guide", guide).guide_options for guide in ("poe", "gpoe")}
+    assert priors == {
+        "poe": {"gupta2021": ("prior_expert=joint",), "joshi2022": ("prior_expert=never",)}.get(paper, ()),
+        "gpoe": (),
+    }
+    assert parsed("--paper", paper, "--guide", "moe").objective == "mmvae"
+    assert parsed("--paper", paper, "--guide", "poe", "--guide-options", "prior_expert=always").guide_options
+
+
+def test_the_options_of_a_paper_reach_data_and_networks(hands):
+    config = parsed("--paper", "gupta2021", "--data", str(hands), "--preload", "True", "--workers", "0")
+    data = HandData(config)
+    assert (data.train.view_options.root_joint, data.train.read_options.crop) == ("wrist", "mask")
+    assert data.train.view_options.augment == AugmentationRanges()
+    assert data.validation.view_options.augment is None
+    (pose,) = (m for m in Experiment(replace(config, pretrained=False)).modalities() if m.name == "pose")
+    assert pose.likelihood.norm == "pose"
+
+
+@pytest.mark.parametrize("stage", ["train", "test"])
+def test_noise_acts_where_it_is_asked_for(hands, stage):
+    arguments = [
+        "--pixel-corruption",
+        "0.3",
+        "--cloud-corrupted-share",
+        "0.5",
+        "--corrupt",
+        stage,
+        "--data",
+        str(hands),
+    ]
+    data = HandData(parsed(*arguments, "--preload", "True"))
+    levels = {
+        "train": data.train.view_options.noise.pixel_corruption,
+        "test": data.samples.view_options.noise.pixel_corruption,
+    }
+    assert levels == {name: 0.3 if name == stage else 0.0 for name in levels}
+    split = data.train if stage == "train" else data.samples
+    assert split.view_options.noise.corrupted_share == {"rgb": 1.0, "cloud": 0.5}
+
+
+def test_weights_of_clean_and_of_corrupted_samples(run, tmp_path):
+    assert {name: set(found) for name, found in metrics_of(run)["weights"].items()} == {
+        "rgb": {"clean"},
+        "cloud": {"clean"},
+    }
+    arguments = ["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures"]
+    main([*arguments, "--pixel-corruption", "0.5", "--corrupted-share", "0.5"])
+    weights = metrics_of(tmp_path)["weights"]
+    assert set(weights["rgb"]) == {"clean", "corrupted"}
+    assert set(weights["cloud"]) == {"clean"}
+
+
+def test_segmentations_are_scored_and_compared(hands, tmp_path):
+    options = ["--guide", "poe", "--setting", "rcs2chps", "--samples", "16", "--epochs", "1", "--no-figures"]
+    main(["--data", str(hands), "--out", str(tmp_path / "run"), *options, *SMALL])
+    found = metrics_of(tmp_path / "run")
+    for posterior in ("rgb", "cloud", "segmentation", "joint"):
+        scores = found["posteriors"][posterior]["segmentation"]
+        assert 0 <= scores["iou"]["mean"] <= scores["f1"]["mean"] <= 1
+    assert "weights" not in found
+    columns = Experiment.columns(found)
+    assert columns["IOU, joint"].value == found["posteriors"]["joint"]["segmentation"]["iou"]["mean"]
+    assert columns["EPE mm, rgb"].published is None  # papers train on more than 16 hands
+
+
+@pytest.mark.parametrize(
+    ("arguments", "posterior", "expected"),
+    [
+        (["--setting", "r2hp"], "rgb", (14.24, 0.93)),
+        (["--guide", "poe"], "rgb", (13.65, 0.939)),
+        (["--guide", "poe"], "joint", (11.93, None)),
+        (["--guide", "poe", "--paper", "joshi2022"], "rgb", (12.47, 0.951)),
+        (["--guide", "poe", "--samples", "0.2", "--cross-correlation", "1e-3"], "rgb", (16.26, None)),
+        (["--guide", "moe_moments", "--guide-options", "weights=learned"], "rgb", (13.626, 0.941)),
+        (["--guide", "gpoe", "--pixel-corruption", "0.25"], "rgb", (13.14, 0.942)),
+        (["--guide", "gpoe", "--paper", "gupta2021"], "rgb", (None, None)),
+        (["--guide", "gpoe", "--pixel-corruption", "0.3"], "rgb", (None, None)),
+        (["--guide", "gpoe", "--judge", "validation"], "rgb", (None, None)),
+    ],
+)
+def test_published_numbers_are_those_of_the_same_setting(arguments, posterior, expected):
+    real = plain(parsed("--data", "somewhere", *arguments))
+    assert published(real, posterior) == expected
+    assert published({**real, "data": None}, posterior) == (None, None)
 
 
 def test_a_run_is_opened_without_what_it_began_with(run, tmp_path):
@@ -327,6 +414,13 @@ def test_columns_and_curves_of_a_run(run):
     assert {name for name, c in columns.items() if c.better == "lower"} == {f"EPE mm, {n}" for n in found["posteriors"]}
     assert columns["AUC 20-50, rgb"].value == found["posteriors"]["rgb"]["auc_20_50"]
     assert set(curves) == {f"PCK, {n}" for n in found["posteriors"]}
+
+
+def test_other_rules_of_errors(run, tmp_path):
+    main(["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures", "--joints", "all"])
+    found = metrics_of(tmp_path)
+    assert found["config"]["joints"] == "all"
+    assert found["posteriors"]["rgb"]["epe_mm"] != metrics_of(run)["posteriors"]["rgb"]["epe_mm"]
 
 
 def fake_hands(size=2):

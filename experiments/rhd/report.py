@@ -1,0 +1,20 @@
+"""The results of a run as text."""
+
+from __future__ import annotations
+
+from pyro_mmvae.hands.evaluation import MEAN_POSE, Judged
+
+
+def report(judged: Judged) -> str:
+    """Return the results as an aligned table, with how many samples they are of."""
+    baseline = judged.baseline
+    lines = [f"{'posterior':<14}{'EPE mean':>12}{'EPE median':>12}{'AUC 20-50':>11}{'vs mean pose':>14}"]
+    for name, m in {MEAN_POSE: baseline, **judged.poses}.items():
+        change = "" if m is baseline else f"{100 * (m.epe_mean_mm / baseline.epe_mean_mm - 1):+.1f} %"
+        errors = f"{m.epe_mean_mm:>9.2f} mm{m.epe_median_mm:>9.2f} mm"
+        lines.append(f"{name:<14}{errors}{m.auc_20_50:>11.3f}{change:>14}")
+    lines += [f"segmentation by {name}: IoU {s.iou:.3f}, F1 {s.f1:.3f}" for name, s in judged.segmentations.items()]
+    for name, means in judged.weights.mean().items():
+        lines.append(f"weight of {name}: " + ", ".join(f"{value:.3f} where {kind}" for kind, value in means.items()))
+    count, skipped = judged.errors.count(MEAN_POSE), dict(judged.skipped) or "none"
+    return "\n".join([*lines, "", f"{count} samples judged, skipped: {skipped}"])
