@@ -182,4 +182,11 @@ class Experiment(ABC, Generic[C]):
     def training(self, loss: Loss) -> Training:
         """Return the loss with its optimiser."""
         config = self.config
-        return Training(loss, learning_rate=config.learning_rate, schedule=config.lr_schedule, seed=config.seed)
+        return Training(
+            loss,
+            learning_rate=config.learning_rate,
+            optimiser=config.optimiser,
+            schedule=config.lr_schedule,
+            decay=config.lr_decay,
+            seed=config.seed,
+        )

@@ -77,9 +77,13 @@ class RunConfig:
     batch_size: Positive = 128
     """Samples in a step, over all devices together."""
     learning_rate: Weight = 1e-3
-    """Of Adam."""
-    lr_schedule: Literal["constant", "cosine"] = "cosine"
+    """Of the optimiser."""
+    optimiser: Literal["adam", "rmsprop"] = "adam"
+    """What takes the steps."""
+    lr_schedule: Literal["constant", "cosine", "exponential"] = "cosine"
     """Learning rate over the run."""
+    lr_decay: PositiveShare = 0.99
+    """Factor of the exponential learning rate after every epoch."""
     clip: Weight = 0.0
     """Largest norm of the gradient; 0 does not clip."""
     beta_start: Weight | None = None
