@@ -206,7 +206,9 @@ class Experiment(ABC, Generic[C]):
         return self.training_class(
             loss,
             learning_rate=config.learning_rate,
+            optimiser=config.optimiser,
             schedule=config.lr_schedule,
+            decay=config.lr_decay,
             warmup=config.warmup,
             seed=config.seed,
         )
