@@ -145,8 +145,9 @@ class Training(lightning.LightningModule):
         return self._step(batch, "train")
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the loss and its parts on held-out data."""
-        self._step(batch, "val")
+        """Log the loss and its parts on held-out data; a process may have none in its last batch."""
+        if batch_of(batch).size:
+            self._step(batch, "val")
 
     def _step(self, batch: Any, stage: str) -> Tensor:
         inner = batch_of(batch)

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
-from pyro_mmvae.data.batches import RowSampler, batch_loader
 from pyro_mmvae.data.labelled_images import CLASSES, LabelledImages, read_labelled_images, small_digits
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import InMemory
 from pyro_mmvae.data.shapes import rendered_shapes
 from pyro_mmvae.experiments.entangled.config import Config, Kind
 from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE
@@ -120,5 +121,5 @@ class PairData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return shuffled batches."""
-        sampler = RowSampler(self.pairs.size, self.config.batch_size, shuffle=True, seed=self.config.seed)
-        return batch_loader(lambda chosen: self.pairs[chosen.rows], sampler)
+        samples = InMemory(self.pairs)
+        return make_loader(samples, self.config.batch_size, shuffle=True, seed=self.config.seed)

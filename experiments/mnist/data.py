@@ -8,28 +8,24 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
-from pyro_mmvae.data.batches import Rows, RowSampler, batch_loader
-from pyro_mmvae.data.binarise import binarise
 from pyro_mmvae.data.labelled_images import (
-    CLASSES,
     LabelledImages,
     download_labelled_images,
     mnist_sample,
     read_labelled_images,
     small_digits,
 )
-from pyro_mmvae.experiments.mnist.build import IMAGE, LABEL
+from pyro_mmvae.data.labelled_samples import LabelledSamples
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import Draws
 from pyro_mmvae.experiments.mnist.config import Config
 
 TEST_SHARE = 1 / 6
 """Share of a set without a test split of its own that becomes one: MNIST's share is 1/7."""
-STATIC = 0
-"""Key of the static binarisation: one draw for all runs."""
-SPLIT, SUBSET, HIDDEN, REDRAWN, TESTED = 1, 2, 3, 4, 5
+SPLIT, SUBSET, TESTED = 1, 2, 5
 """Keys that keep the run's random choices apart."""
 
 
@@ -85,40 +81,12 @@ def _count(samples: float | None, length: int) -> int:
     return min(int(samples), length) if samples > 1 else max(round(samples * length), 1)
 
 
-class Images:
-    """Makes batches of one split.
-
-    Args:
-        split: its samples.
-        config: of the run.
-        part: number of the split; the static draws of the splits differ.
-        redraw: draw binary images anew each time, if the binarisation is dynamic.
-        missing: share of labels that are hidden.
-    """
-
-    def __init__(self, split: LabelledImages, config: Config, part: int, *, redraw: bool, missing: float) -> None:
-        self.seed = config.seed
-        self.redraw = redraw and config.binarisation == "dynamic"
-        self.grey = config.binarisation == "none"
-        images = split.images.flatten(1)
-        self.images = images if self.grey or self.redraw else binarise(images, STATIC, part)
-        hidden = np.random.default_rng([config.seed, HIDDEN]).random(len(split.labels)) < missing
-        self.seen = torch.as_tensor(~hidden)
-        self.labels = one_hot(split.labels, CLASSES).float() * self.seen.unsqueeze(-1)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, chosen: Rows) -> Batch:
-        """Return the batch of some rows; binary images that are redrawn depend on seed and key."""
-        rows = chosen.rows
-        images = self.images[rows]
-        if self.redraw:
-            images = binarise(images, self.seed, REDRAWN, *chosen.key)
-        pixels = images.float().mul_(1 / 255) if self.grey else images.float()
-        # Not `Batch.of`: what it checks cannot happen here.
-        observed = {IMAGE: torch.ones(len(rows), dtype=torch.bool), LABEL: self.seen[rows]}
-        return Batch({IMAGE: pixels, LABEL: self.labels[rows]}, observed)
+def _samples(
+    split: LabelledImages, config: Config, part: int, *, redraw: bool = False, missing: float = 0.0
+) -> LabelledSamples:
+    once = config.binarisation == "dynamic" and not redraw
+    binarisation = "static" if once else config.binarisation
+    return LabelledSamples(split, binarisation=binarisation, part=part, missing=missing, seed=config.seed)
 
 
 class MnistData(lightning.LightningDataModule):
@@ -132,14 +100,14 @@ class MnistData(lightning.LightningDataModule):
         super().__init__()
         self.config = config
         self.splits = open_splits(config)
-        self.train = Images(self.splits.train, config, 0, redraw=True, missing=config.missing)
-        self.validation = Images(self.splits.validation, config, 1, redraw=False, missing=0.0)
-        self.test = Images(self.splits.test, config, 2, redraw=False, missing=0.0)
+        self.train = _samples(self.splits.train, config, 0, redraw=True, missing=config.missing)
+        self.validation = _samples(self.splits.validation, config, 1)
+        self.test = _samples(self.splits.test, config, 2)
 
     def test_batch(self, samples: int | None = None) -> Batch:
         """Return test samples in one batch: so many, drawn at random but always the same, or all."""
         rows = _permutation(len(self.test), TESTED)[:samples].sort().values
-        return self.test.batch(Rows(rows))
+        return self.test.batch(Draws(rows))
 
     @property
     def steps(self) -> int:
@@ -154,11 +122,14 @@ class MnistData(lightning.LightningDataModule):
         """Return the held-out batches; none if nothing is held out."""
         return self._loader(self.validation, shuffle=False) if len(self.validation) else []
 
-    def _loader(self, images: Images, shuffle: bool) -> DataLoader[Batch]:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+    def _loader(self, samples: LabelledSamples, shuffle: bool) -> DataLoader[Batch]:
         config = self.config
-        sampler = RowSampler(
-            len(images), config.batch_size or 1, shuffle=shuffle, seed=config.seed, rank=rank, world_size=world
-        )
         pinned = config.device != "cpu" and torch.cuda.is_available()
-        return batch_loader(images.batch, sampler, pin_memory=pinned)
+        return make_loader(
+            samples,
+            config.batch_size or 1,
+            shuffle=shuffle,
+            seed=config.seed,
+            trainer=self.trainer,
+            pin_memory=pinned,
+        )

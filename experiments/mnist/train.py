@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning
 
 from pyro_mmvae import Loss
+from pyro_mmvae.data.labelled_samples import LabelledSamples
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.announcement import announcement
 from pyro_mmvae.experiments.common.claim import FREE, claimed
@@ -16,7 +17,7 @@ from pyro_mmvae.experiments.common.timed import Timed, history_of
 from pyro_mmvae.experiments.common.trainer import build_trainer, fit
 from pyro_mmvae.experiments.mnist.build import build_objective, build_pair
 from pyro_mmvae.experiments.mnist.config import Config
-from pyro_mmvae.experiments.mnist.data import Images, MnistData
+from pyro_mmvae.experiments.mnist.data import MnistData
 from pyro_mmvae.experiments.mnist.evaluation import evaluate, report
 from pyro_mmvae.experiments.mnist.figures import draw_figures
 from pyro_mmvae.training import Training
@@ -75,7 +76,7 @@ def _title(config: Config, data: MnistData) -> str:
     return f"{config.dataset} {source}: {counts} samples; pixels: {describe_pixels(config)}"
 
 
-def _named(data: MnistData) -> list[tuple[Images, str]]:
+def _named(data: MnistData) -> list[tuple[LabelledSamples, str]]:
     return [(data.train, "training"), (data.validation, "held_out"), (data.test, "test")]
 
 

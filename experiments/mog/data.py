@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
-from pyro_mmvae.data.batches import RowSampler, batch_loader
 from pyro_mmvae.data.gaussian_mixture import sample
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import InMemory
 from pyro_mmvae.experiments.mog.config import Config
 
 
@@ -36,5 +37,5 @@ class MixtureData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return shuffled batches."""
-        sampler = RowSampler(self.train.size, self.config.batch_size, shuffle=True, seed=self.config.seed)
-        return batch_loader(lambda chosen: self.train[chosen.rows], sampler)
+        samples = InMemory(self.train)
+        return make_loader(samples, self.config.batch_size, shuffle=True, seed=self.config.seed)

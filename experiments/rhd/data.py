@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from pyro_mmvae.data.loader import EpochLoader
-from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.experiments.rhd.config import Config
-from pyro_mmvae.hands.batch import HandBatch, collate
+from pyro_mmvae.hands.batch import HandBatch
 from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.hands.synthetic import generate
 
@@ -106,12 +105,10 @@ class HandData(lightning.LightningDataModule):
             raise RuntimeError("call setup() first")
         return self._loader(self._validation, shuffle=False)
 
-    def _loader(self, split: RHD, shuffle: bool) -> DataLoader[Any]:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = EpochSampler(
-            len(split), shuffle=shuffle, seed=self.config.seed, rank=rank, world_size=world, drop_last=shuffle
-        )
-        return make_loader(split, sampler, self.config, batch_size=self.config.batch_size // world)
+    def _loader(self, split: RHD, shuffle: bool) -> DataLoader[HandBatch]:
+        world = self.trainer.world_size if self.trainer else 1
+        size = self.config.batch_size // world * world
+        return _loader(split, self.config, size, shuffle=shuffle, seed=self.config.seed, trainer=self.trainer)
 
 
 def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], list[int]]:
@@ -128,32 +125,21 @@ def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], lis
     return [s for i, s in enumerate(ids) if i not in held_out], [s for i, s in enumerate(ids) if i in held_out]
 
 
-def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: int) -> DataLoader[Any]:
-    """Return a loader with the run's workers."""
-    workers = config.workers or 0
-    return EpochLoader(
-        split,
-        batch_size=batch_size,
-        sampler=sampler,
-        # A last batch of one sample has no batch statistics.
-        drop_last=sampler.shuffle and len(sampler) >= batch_size,
-        collate_fn=collate,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=config.device != "cpu" and torch.cuda.is_available(),
-    )
+def _loader(split: RHD, config: Config, batch_size: int, **options: Any) -> DataLoader[HandBatch]:
+    pinned = config.device != "cpu" and torch.cuda.is_available()
+    return make_loader(split, batch_size, workers=config.workers or 0, pin_memory=pinned, **options)
 
 
 def evaluation_loader(config: Config) -> tuple[RHD, DataLoader[HandBatch]]:
     """Return the evaluation split and its batches, in order, the same draw every time."""
     split = open_split(config, "evaluation")
-    return split, make_loader(split, EpochSampler(len(split), shuffle=False), config, config.batch_size)
+    return split, _loader(split, config, config.batch_size)
 
 
 def training_poses(config: Config, ids: list[int]) -> Tensor:
     """Return the normalised poses (N, 21, 3) of training samples, without augmentation; only masks are read."""
     split = open_split(config, "training", modalities=("pose",), ids=ids)
-    loader = make_loader(split, EpochSampler(len(split), shuffle=False), config, batch_size=256)
+    loader = _loader(split, config, batch_size=256)
     poses = [item.batch.data["pose"] for item in tqdm(loader, "mean pose", unit="batch", leave=False)]
     return torch.cat(poses)
 

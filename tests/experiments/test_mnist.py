@@ -23,10 +23,10 @@ import torch
 import torchvision
 
 from pyro_mmvae import estimators, guides
-from pyro_mmvae.data.batches import Rows, RowSampler, batch_loader
 from pyro_mmvae.data.binarise import binarise
 from pyro_mmvae.data.idx import read_idx
 from pyro_mmvae.data.labelled_images import download_labelled_images, read_labelled_images, small_digits
+from pyro_mmvae.data.samples import Draws
 from pyro_mmvae.experiments.common.configuration import read, write
 from pyro_mmvae.experiments.common.latents import on_a_plane
 from pyro_mmvae.experiments.common.opened import experiment_of, open_run
@@ -220,7 +220,7 @@ def test_binarisation_of_training_and_test_images(folder):
     rows = torch.arange(20)
     for binarisation, again in (("static", True), ("none", True), ("dynamic", False)):
         data, _ = batches_of(folder, binarisation)
-        one, two = (data.train.batch(Rows(rows, (epoch, 0, 0))).data["image"] for epoch in (0, 1))
+        one, two = (data.train.batch(Draws(rows, epoch)).data["image"] for epoch in (0, 1))
         assert torch.equal(one, two) == again
         binary = set(one.unique().tolist()) == {0.0, 1.0}
         assert binary == (binarisation != "none")
@@ -233,17 +233,6 @@ def test_an_epoch_is_a_function_of_seed_and_number(folder):
     for name in ("image", "label"):
         assert all(torch.equal(a.data[name], b.data[name]) for a, b in zip(one, again, strict=True))
     assert not torch.equal(one[0].data["label"], later[0].data["label"])
-
-
-def test_processes_share_every_batch():
-    def rows(**options):
-        sampler = RowSampler(100, 16, shuffle=True, seed=1, **options)
-        return [batch.rows for batch in batch_loader(lambda rows: rows, sampler)]
-
-    whole, parts = rows(), [rows(rank=rank, world_size=2) for rank in range(2)]
-    assert len(whole) == 6  # the incomplete one is left out
-    for all_rows, *halves in zip(whole, *parts, strict=True):
-        assert sorted(torch.cat(halves).tolist()) == sorted(all_rows.tolist())
 
 
 def test_hidden_labels_stay_hidden(folder):
