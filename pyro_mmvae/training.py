@@ -38,7 +38,7 @@ class Training(lightning.LightningModule):
     first, its number is part of the seed.
 
     Checkpoints are to be written at the end of an epoch (`ModelCheckpoint(save_on_train_epoch_end=True)`); a run that
-    is killed repeats the epoch from its start. Loaders with workers are to be `pyro_mmvae.data.loader.EpochLoader`s.
+    is killed repeats the epoch from its start. A loader with workers is to be an `EpochLoader`, as from `make_loader`.
 
     Args:
         loss: `objective(model, guide)`. It is the only attribute that holds modules, so that a checkpoint has every

@@ -42,7 +42,11 @@ class Data(lightning.LightningDataModule):
 
 # [phases]
 phases = [
-    Phase(mixing(["sound"], ["sound"]), epochs=20, trainable=("guide.encoders.sound", "guide.heads.sound", "model")),
+    Phase(
+        mixing(["sound"], ["sound"]),
+        epochs=20,
+        trainable=("guide.encoders.sound", "guide.heads.sound", "model.decoders.sound"),
+    ),
     Phase(
         alignment(["sound", "motion"], ["sound"]), epochs=20, trainable=("guide.encoders.motion", "guide.heads.motion")
     ),
