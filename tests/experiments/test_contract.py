@@ -23,11 +23,11 @@ from pyro_mmvae import experiments as package
 from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import configuration, driver
 from pyro_mmvae.experiments.common.by_name import experiments
-from pyro_mmvae.experiments.common.history import Timed
 from pyro_mmvae.experiments.common.ranges import Range, SomeOf, _limited, option
 from pyro_mmvae.experiments.compare import execute as execution
 from pyro_mmvae.experiments.compare.__main__ import main as compare
 from pyro_mmvae.experiments.likelihood.__main__ import main as likelihood
+from pyro_mmvae.history import Timed
 
 ROOT = Path(__file__).parents[2]
 TOYS = ROOT / "docs" / "snippets" / "experiments"
