@@ -38,7 +38,7 @@ class Training(lightning.LightningModule):
     first, its number is part of the seed.
 
     Checkpoints are to be written at the end of an epoch (`ModelCheckpoint(save_on_train_epoch_end=True)`); a run that
-    is killed repeats the epoch from its start. A loader with workers is to be a `pyro_mmvae.data.loader.EpochLoader`.
+    is killed repeats the epoch from its start. A loader with workers is to be an `EpochLoader`, as from `make_loader`.
 
     Args:
         loss: `objective(model, guide)`. It is the only attribute that holds modules, so that a checkpoint has every
@@ -145,8 +145,9 @@ class Training(lightning.LightningModule):
         return self._step(batch, "train")
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the loss and its parts on held-out data."""
-        self._step(batch, "val")
+        """Log the loss and its parts on held-out data; a process may have none in its last batch."""
+        if batch_of(batch).size:
+            self._step(batch, "val")
 
     def _step(self, batch: Any, stage: str) -> Tensor:
         inner = batch_of(batch)

@@ -12,20 +12,10 @@ from typing import TYPE_CHECKING, Any
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, experiments, prog
 from pyro_mmvae.experiments.common.command import run_command
-from pyro_mmvae.experiments.common.files import write_json
 from pyro_mmvae.experiments.common.ranges import check
 from pyro_mmvae.experiments.common.run_config import RunConfig
-from pyro_mmvae.experiments.common.run_folder import (
-    BEST,
-    CHECKPOINT,
-    CONFIG,
-    FIGURES,
-    METRICS,
-    claimed,
-    load_checkpoint,
-    loss_state,
-    versions,
-)
+from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, CONFIG, FIGURES, METRICS, claimed, versions
+from pyro_mmvae.files import write_json
 
 if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should not have to wait
     import torch
@@ -176,6 +166,8 @@ def open_run(run: Path, best: bool | None = None) -> Opened:
         FileNotFoundError: there is no run, or no checkpoint yet.
         ValueError: configuration or checkpoint are damaged or do not fit each other.
     """
+    from pyro_mmvae.checkpoints import load_checkpoint, loss_state
+
     config = read_config(run)
     wanted = config.early_stop is not None if best is None else best
     path = run / (BEST if wanted else CHECKPOINT)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import lightning
 
 from pyro_mmvae import Batch, Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
 from pyro_mmvae.cross_correlation import with_cross_correlation
 from pyro_mmvae.experiments.common.by_name import build_guide, build_objective
+from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight
@@ -55,37 +55,6 @@ class Evaluation:
     metrics: dict[str, Any]
     report: str
     draw: Callable[[Path, History | None], None] | None = None
-
-
-@dataclass(frozen=True)
-class Column:
-    """A number of a run as comparisons show it.
-
-    Attributes:
-        value: NaN if it was not measured.
-        better: whether more or less of it is better.
-        published: what a paper has for this guide and objective.
-    """
-
-    value: float
-    better: Literal["higher", "lower"] = "higher"
-    published: float | None = None
-
-    @classmethod
-    def of(
-        cls, value: float | None, better: Literal["higher", "lower"] = "higher", published: float | None = None
-    ) -> Self:
-        """Return the column of a number from `metrics.json`, where null stands for NaN."""
-        return cls(math.nan if value is None else float(value), better, published)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A curve of a run: abscissa, ordinate, and what the axes are."""
-
-    x: list[float]
-    y: list[float]
-    labels: tuple[str, str] = field(default=("", ""))
 
 
 class Experiment(ABC, Generic[C]):
@@ -206,7 +175,9 @@ class Experiment(ABC, Generic[C]):
         return self.training_class(
             loss,
             learning_rate=config.learning_rate,
+            optimiser=config.optimiser,
             schedule=config.lr_schedule,
+            decay=config.lr_decay,
             warmup=config.warmup,
             seed=config.seed,
         )

@@ -79,9 +79,13 @@ class RunConfig:
     batch_size: Positive = 128
     """Samples in a step, over all devices together."""
     learning_rate: Weight = 1e-3
-    """Of Adam."""
-    lr_schedule: Literal["constant", "cosine"] = "cosine"
+    """Of the optimiser."""
+    optimiser: Literal["adam", "rmsprop"] = "adam"
+    """What takes the steps."""
+    lr_schedule: Literal["constant", "cosine", "exponential"] = "cosine"
     """Learning rate over the run."""
+    lr_decay: PositiveShare = 0.99
+    """Factor of the exponential learning rate after every epoch."""
     warmup: Count = 0
     """Steps in which the learning rate rises at first."""
     clip: Weight = 0.0

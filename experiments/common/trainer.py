@@ -10,14 +10,15 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from pyro_mmvae import Guide, MultimodalVAE
+from pyro_mmvae.checkpoints import MovableCheckpoint, WholeFiles, load_checkpoint, loss_state
 from pyro_mmvae.experiments.common.experiment import Experiment, RunData
 from pyro_mmvae.experiments.common.history import Timed
 from pyro_mmvae.experiments.common.run_config import RunConfig
-from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, HISTORY, load_checkpoint, loss_state
+from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, HISTORY
 from pyro_mmvae.phases import Fitted, Phase, fit_phases
 
 
@@ -36,8 +37,8 @@ def build_trainer(config: RunConfig, watched: str, epochs: int) -> lightning.Tra
     if config.early_stop is not None:
         stop = EarlyStopping(watched, patience=config.early_stop)
         # Before the last checkpoint, which is to know what the best one was.
-        callbacks += [stop, ModelCheckpoint(**kept, filename=BEST.stem, monitor=watched)]
-    callbacks.append(ModelCheckpoint(**kept, filename=CHECKPOINT.stem, save_on_train_epoch_end=True))
+        callbacks += [stop, MovableCheckpoint(**kept, filename=BEST.stem, monitor=watched)]
+    callbacks.append(MovableCheckpoint(**kept, filename=CHECKPOINT.stem, save_on_train_epoch_end=True))
     several = config.num_processes > 1
     return lightning.Trainer(
         accelerator=config.device,
@@ -49,6 +50,7 @@ def build_trainer(config: RunConfig, watched: str, epochs: int) -> lightning.Tra
         max_epochs=epochs,
         gradient_clip_val=config.clip or None,
         callbacks=callbacks,
+        plugins=[WholeFiles()],
         logger=TensorBoardLogger(run, name="tensorboard") if config.logger == "tensorboard" else False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,

@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from pyro_mmvae.experiments.common.files import write_json, write_text
 from pyro_mmvae.experiments.common.run_folder import versions
 from pyro_mmvae.experiments.compare.config import Config
 from pyro_mmvae.experiments.compare.execute import Outcome, execute
 from pyro_mmvae.experiments.compare.figures import draw
 from pyro_mmvae.experiments.compare.plan import plan, varied_options
 from pyro_mmvae.experiments.compare.results import collect, compared, markdown
+from pyro_mmvae.files import write_json, write_text
 
 
 def compare(config: Config, handed_on: Sequence[str]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.columns import Column
 from pyro_mmvae.experiments.common.driver import config_class, configured, experiment_class
-from pyro_mmvae.experiments.common.experiment import Column
 from pyro_mmvae.experiments.common.ranges import option
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import CHECKPOINT, METRICS, refuse_other_options

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from pyro_mmvae import Loss, Modality
+from pyro_mmvae.estimators.grid import Quantity, bounds, grid
+from pyro_mmvae.estimators.tables import bounds_report, report
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, bounds, bounds_report, columns, grid, report
+from pyro_mmvae.experiments.common.columns import Column, likelihood_columns
+from pyro_mmvae.experiments.common.experiment import Evaluation
 from pyro_mmvae.experiments.entangled.autoencoders import NAMES
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.cvae import PIXELS
@@ -51,8 +53,8 @@ class Experiment(experiment.Experiment[Config]):
         return Evaluation(metrics, text, partial(draw_figures, config, loss, data))
 
     @staticmethod
-    def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
+    def likelihood_columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return the joint bound and the log-likelihoods."""
         ((given, bound),) = metrics["elbo"].items()
         joint = {f"ELBO of {QUANTITIES['joint'].title} from q(z|{given})": Column.of(bound["joint"]["mean"])}
-        return joint | columns(metrics["log_likelihood"], QUANTITIES, {})
+        return joint | likelihood_columns(metrics["log_likelihood"], QUANTITIES, {})

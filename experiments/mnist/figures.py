@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pyro_mmvae import Batch, Guide, Loss
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
+from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
 from pyro_mmvae.experiments.mnist.config import Config
-from pyro_mmvae.experiments.mnist.data import IMAGE, LABEL, MnistData
+from pyro_mmvae.experiments.mnist.data import MnistData
 from pyro_mmvae.experiments.mnist.labels import draws_of_labels
 from pyro_mmvae.plots import on_a_plane, plot_grey_images, plot_history, plot_latents, posterior_points
 from pyro_mmvae.table import singles_and_all

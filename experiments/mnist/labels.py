@@ -8,8 +8,8 @@ from torch.nn.functional import one_hot
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.data.labelled_images import CLASSES
+from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
 from pyro_mmvae.estimators import seeded
-from pyro_mmvae.experiments.mnist.data import IMAGE, LABEL
 
 
 @torch.no_grad()

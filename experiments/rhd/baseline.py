@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pyro_mmvae.experiments.common.files import write_json
 from pyro_mmvae.experiments.rhd.config import Config
 from pyro_mmvae.experiments.rhd.data import HandData, loader, open_split
+from pyro_mmvae.files import write_json
 from pyro_mmvae.hands.metrics import mean_pose
 
 MEAN_POSE_FILE = "mean_pose.json"

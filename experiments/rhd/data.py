@@ -12,13 +12,12 @@ import torch
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
-from pyro_mmvae.data.loader import EpochLoader
-from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.data.split import hold_out
 from pyro_mmvae.experiments.common.experiment import RunData
 from pyro_mmvae.experiments.rhd.config import Config
 from pyro_mmvae.hands.augmentation import AugmentationRanges
-from pyro_mmvae.hands.batch import HandBatch, collate
+from pyro_mmvae.hands.batch import HandBatch
 from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.hands.synthetic import generate
 
@@ -139,19 +138,13 @@ def loader(
     split: RHD, config: Config, *, shuffle: bool = False, trainer: lightning.Trainer | None = None
 ) -> DataLoader[HandBatch]:
     """Return a loader with the run's workers; each of a trainer's processes takes its part of every batch."""
-    rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
-    size = config.batch_size // world
-    sampler = EpochSampler(
-        len(split), shuffle=shuffle, seed=config.seed, rank=rank, world_size=world, drop_last=shuffle
-    )
-    return EpochLoader(
-        split,  # type: ignore[arg-type]  # of single samples; `collate` makes batches of them
-        batch_size=size,
-        sampler=sampler,
-        # A last batch of one sample has no batch statistics.
-        drop_last=shuffle and len(sampler) >= size,
-        collate_fn=collate,
-        num_workers=config.workers,
-        persistent_workers=config.workers > 0,
-        pin_memory=config.device != "cpu" and torch.cuda.is_available(),
+    pinned = config.device != "cpu" and torch.cuda.is_available()
+    return make_loader(
+        split,
+        config.batch_size,
+        shuffle=shuffle,
+        seed=config.seed,
+        trainer=trainer,
+        workers=config.workers,
+        pin_memory=pinned,
     )

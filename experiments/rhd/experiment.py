@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from pyro_mmvae import Loss, Modality
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.experiment import Column, Curve, Evaluation, RunData
+from pyro_mmvae.experiments.common.columns import Column, Curve
+from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
 from pyro_mmvae.experiments.rhd.config import RULES, Config
 from pyro_mmvae.experiments.rhd.data import HandData

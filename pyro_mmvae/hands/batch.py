@@ -118,7 +118,7 @@ def collate(samples: Sequence[HandSample | Skipped]) -> HandBatch:
     """Stack samples, leaving out those that were skipped; for `DataLoader(..., collate_fn=collate)`."""
     good = [sample for sample in samples if isinstance(sample, HandSample)]
     bad = [sample for sample in samples if isinstance(sample, Skipped)]
-    stacked = _stack(good) if good else _none_of(bad[0].blank)
+    stacked = _stack(good) if good else none_of(bad[0].blank)
     return stacked._replace(skipped=tuple((one.index, one.reason, one.detail) for one in bad))
 
 
@@ -132,7 +132,8 @@ def _stack(samples: Sequence[HandSample]) -> HandBatch:
     return HandBatch(Batch(data, observed), hands, corrupted)
 
 
-def _none_of(blank: HandSample) -> HandBatch:
+def none_of(blank: HandSample) -> HandBatch:
+    """Return the batch of no samples, in the shapes of one."""
     one = _stack([blank])
     corrupted = {name: value[:0] for name, value in one.corrupted.items()}
     return HandBatch(one.batch[:0], Hands(*(value[:0] for value in one.hands)), corrupted)

@@ -11,9 +11,9 @@ from pathlib import Path
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.data.samples import Draw, Draws
 from pyro_mmvae.hands.augmentation import AugmentationRanges
-from pyro_mmvae.hands.batch import HandSample, Skipped, collate
+from pyro_mmvae.hands.batch import HandBatch, HandSample, Skipped, collate, none_of
 from pyro_mmvae.hands.noise import SensorNoise
 from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS, BadSampleError
 from pyro_mmvae.hands.rhd_format import IMAGE_SIZE, sample_paths
@@ -33,8 +33,9 @@ class RHD(Dataset[HandSample | Skipped]):
     relative to the root, mirrored to a left hand, and divided by the length of the bone 12-11.
     Where the depth or mask of a sample is missing, the modalities that need it are zero and not observed.
 
-    Index it with a `Draw` (or an integer, which means epoch 0): all randomness follows from seed, epoch and the
-    sample's number in the files, not from workers, order, or what was drawn before.
+    Ask it for the `batch` of some draws, or index it with a `Draw` (or an integer, which means epoch 0) for one sample:
+    all randomness follows from seed, epoch and the sample's number in the files, not from workers, order, or what was
+    drawn before.
 
     Samples that cannot be used are skipped. What file names and annotations tell is found here, and
     `len(dataset)` does not count it. What only decoding tells gives a `Skipped`, which `collate` leaves out and
@@ -168,6 +169,11 @@ class RHD(Dataset[HandSample | Skipped]):
         except BadSampleError as error:
             return Skipped(index, error.reason, error.detail, blank_sample(self.view_options, index))
         return HandView(index, record, self.view_options, self.seed, epoch).sample()
+
+    def batch(self, draws: Draws) -> HandBatch:
+        """Return the batch of some draws; samples that cannot be used are left out and listed."""
+        samples = [self[draw] for draw in draws.each()]
+        return collate(samples) if samples else none_of(blank_sample(self.view_options, 0))
 
     def _read(self, index: int) -> HandRecord:
         paths = sample_paths(self.root, self.split, index)

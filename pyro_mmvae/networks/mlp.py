@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Self
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-Activation = Callable[[], nn.Module]
-"""Makes an activation layer, as `torch.nn.ReLU` does."""
+Activation = Callable[[], nn.Module] | Literal["relu", "tanh"]
+"""Makes an activation layer, as `torch.nn.ReLU` does; or the name of one."""
 
 
 def fully_connected(sizes: Sequence[int], activation: Activation = nn.ReLU) -> nn.Sequential:
@@ -25,12 +25,13 @@ def fully_connected(sizes: Sequence[int], activation: Activation = nn.ReLU) -> n
         sizes: number of inputs, then the width of each layer; one number alone gives the identity.
         activation: makes the layer after each linear one.
     """
+    make = {"relu": nn.ReLU, "tanh": nn.Tanh}[activation] if isinstance(activation, str) else activation
     layers: list[nn.Module] = []
     for size_in, size_out in pairwise(sizes):
         linear = nn.Linear(size_in, size_out)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)
-        layers += [linear, activation()]
+        layers += [linear, make()]
     return nn.Sequential(*layers)
 
 

@@ -20,11 +20,11 @@ import yaml
 
 from pyro_mmvae import Batch
 from pyro_mmvae import experiments as package
+from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import configuration, driver
 from pyro_mmvae.experiments.common.by_name import experiments
 from pyro_mmvae.experiments.common.history import Timed
 from pyro_mmvae.experiments.common.ranges import Range, SomeOf, _limited, option
-from pyro_mmvae.experiments.common.run_folder import load_checkpoint
 from pyro_mmvae.experiments.compare import execute as execution
 from pyro_mmvae.experiments.compare.__main__ import main as compare
 from pyro_mmvae.experiments.likelihood.__main__ import main as likelihood

@@ -13,11 +13,11 @@ import torch
 from pyro_mmvae.data.labelled_images import CLASSES
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.common.configuration import parse_run
-from pyro_mmvae.experiments.common.files import made_once
 from pyro_mmvae.experiments.entangled.autoencoders import NAMES, autoencoder, autoencoder_path, unimodal_set
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.data import PairData
 from pyro_mmvae.experiments.entangled.experiment import Experiment
+from pyro_mmvae.files import made_once
 
 TINY = ["--samples", "150", "--test-samples", "40", "--num-samples", "30", "--epochs", "1", "--widths", "8"]
 TINY += ["--cvae-epochs", "1", "--cvae-hidden", "8", "--device", "cpu"]

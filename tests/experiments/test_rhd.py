@@ -16,9 +16,10 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pyro_mmvae import Batch, guides
+from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.common.configuration import options, parse_run, plain, read
-from pyro_mmvae.experiments.common.run_folder import load_checkpoint, lock
+from pyro_mmvae.experiments.common.run_folder import lock
 from pyro_mmvae.experiments.rhd.config import FLOWS, Config
 from pyro_mmvae.experiments.rhd.data import HandData
 from pyro_mmvae.experiments.rhd.experiment import Experiment

@@ -7,7 +7,7 @@ from PIL import Image
 from rhd_factory import CAMERA, DISC, SIZE, annotation, draw, placed_hand, write_set
 
 from pyro_mmvae.data.affine import apply_affine
-from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.data.samples import Draw
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.geometry import project, rotation_z
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate

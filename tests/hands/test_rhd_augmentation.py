@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 
 from pyro_mmvae.data.affine import apply_affine, invert_affine
 from pyro_mmvae.data.images import to_tensor, warp
-from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.data.samples import Draw
 from pyro_mmvae.hands.augmentation import (
     Augmentation,
     AugmentationRanges,

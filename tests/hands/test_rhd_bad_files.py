@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 from rhd_factory import annotation, draw, placed_hand, write_set
-from torch.utils.data import DataLoader
 
+from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.hands.batch import Skipped
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate
@@ -83,7 +83,7 @@ def test_bad_files_are_found_on_reading_and_left_out_of_the_batch(tmp_path, faul
 
     dataset = load(tmp_path)
     assert len(dataset) == NUMBER
-    made = next(iter(DataLoader(dataset, NUMBER, collate_fn=collate)))
+    (made,) = make_loader(dataset, NUMBER)
     assert [entry[:2] for entry in made.skipped] == [(BAD, reason)]
     assert made.hands.index.tolist() == [0, 2, 3]
     for name, value in expected.batch.data.items():

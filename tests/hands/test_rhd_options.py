@@ -9,7 +9,7 @@ from PIL import Image
 from rhd_factory import write_set
 
 from pyro_mmvae.data.affine import apply_affine, invert_affine
-from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.data.samples import Draw
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.geometry import project
 from pyro_mmvae.hands.metrics import pose_errors_mm, pose_metrics

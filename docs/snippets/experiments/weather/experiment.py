@@ -9,10 +9,13 @@ import torch
 from pyro_mmvae.experiments.weather.config import Config
 
 from pyro_mmvae import Batch, Loss, Modality
+from pyro_mmvae.data.samples import InMemory
+from pyro_mmvae.estimators.grid import Quantity, grid
+from pyro_mmvae.estimators.tables import report
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, grid, report
-from pyro_mmvae.experiments.common.memory import Fixed, MemoryData
+from pyro_mmvae.experiments.common.columns import Column
+from pyro_mmvae.experiments.common.experiment import Evaluation
+from pyro_mmvae.experiments.common.memory import MemoryData
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 
@@ -20,7 +23,7 @@ SIZES = {"thermometer": 1, "camera": 16}
 QUANTITIES = {"both": Quantity(("thermometer", "camera")), "camera": Quantity(("camera",))}
 
 
-def days(count: int, seed: int, missing: float = 0.0) -> Fixed:
+def days(count: int, seed: int, missing: float = 0.0) -> InMemory:
     """Return so many days; the weather decides about both sensors."""
     generator = torch.Generator().manual_seed(seed)
     weather = torch.randn(count, 1, generator=generator)
@@ -29,7 +32,7 @@ def days(count: int, seed: int, missing: float = 0.0) -> Fixed:
         "thermometer": weather + 0.3 * torch.randn(count, 1, generator=generator),
         "camera": torch.tanh(weather * view) + 0.3 * torch.randn(count, len(view), generator=generator),
     }
-    return Fixed(Batch.of(data, observed={"camera": torch.rand(count, generator=generator) >= missing}))
+    return InMemory(Batch.of(data, observed={"camera": torch.rand(count, generator=generator) >= missing}))
 
 
 class Experiment(experiment.Experiment[Config]):
