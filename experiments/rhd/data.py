@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -59,9 +58,9 @@ class HandData(RunData):
     @cached_property
     def train(self) -> RHD:
         """Samples to train on, augmented."""
-        names = [field.name for field in fields(AugmentationRanges)]
-        ranges = AugmentationRanges(**{name: getattr(self.config, name) for name in names})
-        return self._part(self._ids[0], augment=ranges if self.config.augment else False)
+        config = self.config
+        ranges = AugmentationRanges((1.0, config.zoom), config.shift, config.rotation, config.flip, config.color)
+        return self._part(self._ids[0], augment=ranges if config.augment else False)
 
     @cached_property
     def validation(self) -> RHD:

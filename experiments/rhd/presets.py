@@ -34,7 +34,7 @@ _GUPTA: Mapping[str, Any] = {
     "image_size": 256,  # section 4.1
     "num_points": 256,
     "crop": "mask",
-    "zoom": (1.0, 1.2),
+    "zoom": 1.2,
     "shift": 20 / 256,
     "rotation": 180.0,
     "flip": 0.0,

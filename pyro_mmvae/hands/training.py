@@ -12,7 +12,7 @@ from pyro_mmvae.training import Training
 
 
 class HandTraining(Training):
-    """Training on `HandBatch`es that also watches the end-point error of every posterior on the held-out samples."""
+    """Training on hands that also watches the end-point error of every posterior on the held-out samples."""
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Log the bound, and the mean error over all joints in millimetres where a posterior has anything to see."""

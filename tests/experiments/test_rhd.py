@@ -235,7 +235,7 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--guide-options", "hidden"], "expected name=value"),
         (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
         (["--num-points", "200"], "--num-points: expected a square number"),
-        (["--zoom", "1.2", "1"], "--zoom: expected the least magnification before the largest"),
+        (["--zoom", "0.9"], "--zoom: expected a number of at least 1, got 0.9"),
         (["--map-size", "48"], "--map-size: expected a power of two"),
         (["--pixel-corruption", "nan"], "--pixel-corruption: expected a share from 0 to 1, got nan"),
         (["--cloud-noise", "inf"], "--cloud-noise: expected a number of at least 0, got inf"),
