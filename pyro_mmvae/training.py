@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from pyro_mmvae.batch import Batch
+from pyro_mmvae.batch import batch_of
 from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.history import COUNT, SUM
@@ -239,18 +239,6 @@ class Training(lightning.LightningModule):
                 "the exponential schedule needs to know the length of an epoch; give max_epochs and a sized loader"
             )
         return total, math.inf
-
-
-def batch_of(item: Any) -> Batch:
-    """Return the `Batch` of what a data loader gave: itself, or the field `batch` of a larger record.
-
-    Raises:
-        TypeError: it is neither.
-    """
-    found = item if isinstance(item, Batch) else getattr(item, "batch", None)
-    if not isinstance(found, Batch):
-        raise TypeError(f"expected a Batch or a record with a field `batch`, got {type(item).__name__}")
-    return found
 
 
 def _warn_of_early_workers(loader: Any) -> None:

@@ -15,8 +15,9 @@ from lightning.pytorch.callbacks import Callback
 from support import build, data, pair
 
 from pyro_mmvae import Batch
+from pyro_mmvae.batch import batch_of
 from pyro_mmvae.learning_rate import LearningRate
-from pyro_mmvae.training import History, Training, batch_of
+from pyro_mmvae.training import History, Training
 
 
 def test_a_killed_run_resumes_to_the_same_numbers(tmp_path):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should 
 
     from pyro_mmvae import Loss
     from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
-    from pyro_mmvae.experiments.common.history import Timed
+    from pyro_mmvae.history import Timed
     from pyro_mmvae.phases import Phase
 
 
@@ -86,8 +86,8 @@ def train(config: RunConfig) -> Path:
     """
     import lightning
 
-    from pyro_mmvae.experiments.common.history import history_of
     from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+    from pyro_mmvae.history import history_of
 
     experiment = configured(config)
     lightning.seed_everything(config.seed, workers=True, verbose=False)

@@ -16,9 +16,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from pyro_mmvae import Guide, MultimodalVAE
 from pyro_mmvae.checkpoints import MovableCheckpoint, WholeFiles, load_checkpoint, loss_state
 from pyro_mmvae.experiments.common.experiment import Experiment, RunData
-from pyro_mmvae.experiments.common.history import Timed
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, HISTORY
+from pyro_mmvae.history import Timed
 from pyro_mmvae.phases import Fitted, Phase, fit_phases
 
 

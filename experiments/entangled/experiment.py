@@ -53,7 +53,7 @@ class Experiment(experiment.Experiment[Config]):
         return Evaluation(metrics, text, partial(draw_figures, config, loss, data))
 
     @staticmethod
-    def likelihood_columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
+    def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return the joint bound and the log-likelihoods."""
         ((given, bound),) = metrics["elbo"].items()
         joint = {f"ELBO of {QUANTITIES['joint'].title} from q(z|{given})": Column.of(bound["joint"]["mean"])}

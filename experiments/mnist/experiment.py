@@ -104,7 +104,7 @@ class Experiment(experiment.Experiment[Config]):
         return "\n".join(lines)
 
     @staticmethod
-    def likelihood_columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
+    def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return log-likelihoods of both proposals, shares of high k-hats, accuracy and coherence."""
         found = likelihood_columns(metrics["log_likelihood"], QUANTITIES, _published(metrics["config"]))
         return found | {n.replace("_", " "): Column.of(metrics[n]) for n in ("label_accuracy", "coherence")}

@@ -74,7 +74,7 @@ class Experiment(experiment.Experiment[Config]):
         return Evaluation({"log_likelihood": found, "truth": truth}, text, partial(draw_figures, loss, data))
 
     @staticmethod
-    def likelihood_columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
+    def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return the log-likelihoods by proposal; the data's own density stands in the place of published values."""
         found, truth = metrics["log_likelihood"], metrics["truth"]
         return likelihood_columns(

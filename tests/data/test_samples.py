@@ -18,6 +18,7 @@ from rhd_factory import write_set
 import pyro_mmvae.data
 import pyro_mmvae.hands
 from pyro_mmvae import Batch
+from pyro_mmvae.batch import batch_of
 from pyro_mmvae.data.gaussian_mixture import sample
 from pyro_mmvae.data.labelled_samples import LabelledSamples
 from pyro_mmvae.data.loader import make_loader
@@ -26,7 +27,6 @@ from pyro_mmvae.data.shapes import rendered_shapes
 from pyro_mmvae.hands.rhd import MODALITIES, RHD
 from pyro_mmvae.hands.rhd_format import sample_paths
 from pyro_mmvae.hands.synthetic import generate
-from pyro_mmvae.training import batch_of
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import sys
 import time
 import typing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -23,11 +24,11 @@ from pyro_mmvae import experiments as package
 from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import configuration, driver
 from pyro_mmvae.experiments.common.by_name import experiments
-from pyro_mmvae.experiments.common.history import Timed
 from pyro_mmvae.experiments.common.ranges import Range, SomeOf, _limited, option
 from pyro_mmvae.experiments.compare import execute as execution
 from pyro_mmvae.experiments.compare.__main__ import main as compare
 from pyro_mmvae.experiments.likelihood.__main__ import main as likelihood
+from pyro_mmvae.history import Timed
 
 ROOT = Path(__file__).parents[2]
 TOYS = ROOT / "docs" / "snippets" / "experiments"
@@ -212,18 +213,19 @@ def limits(name):
     hints = typing.get_type_hints(cls, include_extras=True)
     for field in dataclasses.fields(cls):
         inside = (1,) if "tuple" in str(hints[field.name]) else 1
+        words = len([kind for kind in get_args(hints[field.name]) if kind is not Ellipsis]) if inside == (1,) else 1
         for _, limit in _limited(inside, hints[field.name]):
             outside = ["nan", "inf"] if "float" in str(hints[field.name]) else []
             outside += ["-3"] if isinstance(limit, SomeOf) or limit.low > -math.inf else []
             outside += ["1e9"] if isinstance(limit, Range) and limit.high < math.inf else []
-            yield from ((field.name, value) for value in dict.fromkeys(outside))
+            yield from ((field.name, " ".join([value] * words)) for value in dict.fromkeys(outside))
 
 
 @pytest.mark.parametrize(("name", "field", "value"), [(n, *case) for n in NAMES for case in limits(n)])
 def test_options_out_of_range_are_refused_before_training(name, field, value, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as error:
-        driver.main(name, [f"{option(field)}={value}"])
+        driver.main(name, [option(field), *value.split()] if " " in value else [f"{option(field)}={value}"])
     assert error.value.code == 2
     said = capsys.readouterr().err
     assert f"{option(field)}: expected" in said

@@ -96,16 +96,16 @@ def test_what_two_runs_want_at_once_is_made_by_one(tmp_path):
 
 def test_splits_are_draws_of_their_own(configured):
     data = PairData(configured())
-    splits = [data.train.whole, data.validation.whole, data.test.whole]
+    splits = [data.train.values, data.validation.whole, data.test.whole]
     assert [part.size for part in splits] == [150, 40, 40]
     for one, two in pairwise(splits):
         assert not torch.equal(one.data["a"][:40], two.data["a"][:40])
     held_out = PairData(configured("--judge", "validation"))
-    assert torch.equal(held_out.judged_batch().data["b"], data.validation.whole.data["b"])
+    assert torch.equal(held_out.judged_batch().data["b"], data.validation.values.data["b"])
     assert torch.equal(held_out.pairs.a, held_out.judged_batch().data["a"])
     mixed = PairData(configured("--pairs", "mixed"))
-    assert torch.equal(mixed.train.whole.data["a"], splits[0].data["a"])
-    assert not torch.equal(mixed.train.whole.data["b"], splits[0].data["b"])
+    assert torch.equal(mixed.train.values.data["a"], splits[0].data["a"])
+    assert not torch.equal(mixed.train.values.data["b"], splits[0].data["b"])
 
 
 def test_a_run(configured, folder, tmp_path, capsys):
