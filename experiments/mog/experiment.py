@@ -50,6 +50,8 @@ class MixtureData(MemoryData):
 class Experiment(experiment.Experiment[Config]):
     """Two modalities of which neither tells all classes (Korthals et al. 2019, figure 2; the means are ours)."""
 
+    sheets = ("latent.png",)
+
     def modalities(self) -> list[Modality]:
         """Return both modalities, each with an encoder and a decoder of one hidden layer."""
         latent, hidden = self.config.latent_dim, (self.config.hidden,)

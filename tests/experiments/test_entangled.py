@@ -96,7 +96,7 @@ def test_what_two_runs_want_at_once_is_made_by_one(tmp_path):
 
 def test_splits_are_draws_of_their_own(configured):
     data = PairData(configured())
-    splits = [data.train.values, data.validation.whole, data.test.whole]
+    splits = [data.train.values, data.validation.values, data.test.values]
     assert [part.size for part in splits] == [150, 40, 40]
     for one, two in pairwise(splits):
         assert not torch.equal(one.data["a"][:40], two.data["a"][:40])
@@ -118,7 +118,7 @@ def test_a_run(configured, folder, tmp_path, capsys):
     assert bound["mean"] < found["joint"]["mean"] < 0
     assert metrics["published_grey"] == -204.48
     figures = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
-    assert figures == {"pairs", "autoencoders", "latent", "training"}
+    assert figures == {"pairs", "autoencoders", "latent", "training", "cross_correlation"}
     columns = Experiment.columns(metrics)
     assert next(iter(columns.values())).value == bound["mean"]
     assert columns["log p(a, b) from q(z|a+b)"].value == found["joint"]["mean"]
