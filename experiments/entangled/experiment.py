@@ -27,6 +27,8 @@ QUANTITIES = {"joint": Quantity(NAMES), "a": Quantity(NAMES[:1]), "b": Quantity(
 class Experiment(experiment.Experiment[Config]):
     """Pairs of images that vary together, or whose class is all that they share (Korthals et al. 2019, figure 1)."""
 
+    sheets = ("latent.png",)
+
     def modalities(self) -> list[Modality]:
         """Return both images, each with an encoder and a decoder."""
         likelihood, latent, widths = Bernoulli((PIXELS,)), self.config.latent_dim, self.config.widths
