@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae import Batch, Loss
-from pyro_mmvae.experiments.common.driver import device_of
+from pyro_mmvae.experiments.common.runs import device_of
 from pyro_mmvae.experiments.rhd.options import PredictOptions
 from pyro_mmvae.experiments.rhd.reuse import open_hands
 from pyro_mmvae.hands.evaluation import SHOWN
