@@ -27,7 +27,7 @@ def annealed(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estim
         options: checked.
     """
     annealing = _annealing(options)
-    device = model.loc.device
+    device = model.device
     found = [
         annealed_log_likelihood(
             model,

@@ -72,7 +72,7 @@ def _evidence(model: MultimodalVAE, on: Sequence[str]) -> Literal["prior", "impo
 def _from_the_guide(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estimate:
     return estimate(
         model,
-        opened.guide.to(model.loc.device),
+        opened.guide.to(model.device),
         opened.batches,
         of=options.of,
         given=options.given,

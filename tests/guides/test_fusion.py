@@ -15,7 +15,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributions import Normal
 
 from pyro_mmvae import Batch, IncompatibleError, Modality, guides
-from pyro_mmvae.guide import Experts, densest_mean
+from pyro_mmvae.distributions.mixture import densest_mean
+from pyro_mmvae.guide import Experts
 
 
 def batch_and_mask(guide):
