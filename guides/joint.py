@@ -26,8 +26,9 @@ class Joint(Guide):
         modalities: see `Guide`.
         latent_dim: dimension D of z.
         hidden: width of the hidden layer.
-        networks: "shared" uses one network for every subset, which is told by a mask what it sees;
-            "per_subset" has a network for each of the 2^M - 1 subsets, as JMVAE and M2VAE have.
+        networks: "shared" uses one network for every subset, which is told by a mask what it sees; "zeroed" the same
+            without the mask, so that what is absent is features of zero and nothing more (JMVAE-zero); "per_subset"
+            has a network for each of the 2^M - 1 subsets, as JMVAE-kl and M2VAE have.
 
     Raises:
         ValueError: unknown `networks`, or too many modalities for a network per subset.
@@ -39,25 +40,25 @@ class Joint(Guide):
         latent_dim: int,
         *,
         hidden: int = 256,
-        networks: Literal["shared", "per_subset"] = "shared",
+        networks: Literal["shared", "zeroed", "per_subset"] = "shared",
     ) -> None:
         super().__init__(modalities, latent_dim)
         count = len(self.inputs)
-        if networks == "shared":
+        if networks in ("shared", "zeroed"):
             subsets = [tuple(range(count))]
         elif networks == "per_subset":
             subsets = [s for size in range(1, count + 1) for s in combinations(range(count), size)]
         else:
-            raise ValueError(f"networks: expected 'shared' or 'per_subset', got {networks!r}")
+            raise ValueError(f"networks: expected 'shared', 'zeroed' or 'per_subset', got {networks!r}")
         if len(subsets) > _MAX_SUBSET_NETWORKS:
             raise ValueError(f"{count} modalities would need {len(subsets)} networks; use networks='shared'")
         self.subsets = subsets
-        self.shared = networks == "shared"
+        self.shared, self.masked = networks != "per_subset", networks == "shared"
         self.networks = nn.ModuleList(self._network(subset, hidden) for subset in subsets)
 
     def _network(self, subset: tuple[int, ...], hidden: int) -> nn.Module:
         sizes = list(self.feature_sizes.values())
-        width = sum(sizes[m] for m in subset) + (len(subset) if self.shared else 0)
+        width = sum(sizes[m] for m in subset) + (len(subset) if self.masked else 0)
         return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), GaussianHead(hidden, self.latent_dim))
 
     def posterior(self, batch: Batch) -> TorchDistribution:
@@ -67,7 +68,9 @@ class Joint(Guide):
         return prior_where_blind(loc, scale, observed)
 
     def _of_all(self, features: Sequence[Tensor], observed: Tensor) -> tuple[Tensor, Tensor]:
-        seen = torch.cat([masked_features(features, observed), observed.to(features[0].dtype)], dim=-1)
+        seen = masked_features(features, observed)
+        if self.masked:
+            seen = torch.cat([seen, observed.to(features[0].dtype)], dim=-1)
         loc, scale = self.networks[0](seen)
         return loc, scale
 

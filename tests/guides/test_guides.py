@@ -14,6 +14,7 @@ ALL = guides.available()
 OPTIONS = [(name, {}) for name in ALL] + [
     ("moe_moments", {"weights": "learned"}),
     ("joint", {"networks": "per_subset"}),
+    ("joint", {"networks": "zeroed"}),
     ("poe", {"prior_expert": "joint"}),
     ("poe", {"prior_expert": "never"}),
     ("crossmodal", {"source": "b"}),
