@@ -47,6 +47,10 @@ class GPoE(ExpertGuide):
         seen = observed.unsqueeze(-1)
         return masked_logits(logits, seen).softmax(dim=-2) * seen
 
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the powers alpha by input, each of shape `(*lead, B, D)`; see `Guide.weights`."""
+        return self.by_input(self.alpha(self.features(batch), self.observed(batch)))
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the weighted product of the observed experts."""
         features = self.features(batch)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from pyro.distributions import TorchDistribution
-from torch import nn
+from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.product import moment_average
@@ -42,9 +42,20 @@ class MoEMoments(ExpertGuide):
         else:
             self.register_buffer("logits", logits, persistent=False)
 
+    def alpha(self, observed: Tensor) -> Tensor:
+        """Return the weights of the experts, shape `(*lead, B, M, 1)`.
+
+        Args:
+            observed: bool, shape `(*lead, B, M)`.
+        """
+        weights = masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
+        return weights.unsqueeze(-1)
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the weights by input, each of shape `(*lead, B, D)`; see `Guide.weights`."""
+        return self.by_input(self.alpha(self.observed(batch)))
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the Gaussian with the averaged moments of the observed experts."""
         experts = self.experts(self.features(batch))
-        observed = self.observed(batch)
-        alpha = masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
-        return moment_average(experts.loc, experts.scale, alpha.unsqueeze(-1))
+        return moment_average(experts.loc, experts.scale, self.alpha(self.observed(batch)))

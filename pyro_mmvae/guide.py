@@ -98,6 +98,15 @@ class Guide(nn.Module, ABC):
         """
         return central_point(self.posterior(batch))
 
+    def weights(self, batch: Batch) -> dict[str, Tensor] | None:
+        """Return how much each input's expert weighs in the posterior, or None in a guide that weighs none.
+
+        Returns:
+            By input, each of shape `(*lead, B, D)`: non-negative, zero where the input is not observed, and with sum
+            one over the inputs where any is.
+        """
+        return None
+
     def forward(self, batch: Batch) -> Tensor:
         """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""
         with pyro.plate("data", batch.size, dim=-1):
@@ -179,6 +188,11 @@ class ExpertGuide(Guide):
     def keeps_lone_expert(self) -> bool:
         """Whether the posterior of a single observed input is that input's own expert, sample by sample."""
         return True
+
+    def by_input(self, alpha: Tensor) -> dict[str, Tensor]:
+        """Return weights `(*lead, B, M, D)` or `(*lead, B, M, 1)` as `weights` does."""
+        parts = alpha.expand(*alpha.shape[:-1], self.latent_dim).unbind(-2)
+        return dict(zip(self.inputs, parts, strict=True))
 
     def experts(self, features: Sequence[Tensor]) -> Experts:
         """Return the experts of features `(B, F_m)`, which `features` gives in the order of the inputs."""
