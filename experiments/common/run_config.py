@@ -161,7 +161,8 @@ class RunConfig:
     @property
     def run_name(self) -> str:
         """Name of the run folder inside `runs/EXPERIMENT`."""
-        return f"{self.guide}-{self.objective}-s{self.seed}"
+        paper = f"{self.paper}-" if self.paper else ""
+        return f"{paper}{self.guide}-{self.objective}-s{self.seed}"
 
     @property
     def run(self) -> Path:

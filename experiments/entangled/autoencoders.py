@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -43,7 +44,7 @@ def autoencoder(config: Config, name: str) -> ConditionalVAE:
         ValueError: the file of the weights, or of the set, is damaged.
     """
     path = made_once(autoencoder_path(config, name), partial(_train, config, name))
-    model = _untrained(config)
+    model = ConditionalVAE(config)
     try:
         model.load_state_dict(load_checkpoint(path))
     except (ValueError, RuntimeError) as error:
@@ -55,30 +56,20 @@ def autoencoder_path(config: Config, name: str) -> Path:
     """Return the file of an autoencoder; what it is trained with is part of its name."""
     folder = dict(zip(NAMES, (config.first, config.second), strict=True))[name]
     place = "installed" if folder is None else hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-    sizes = f"latent{config.cvae_latent}-hidden{config.cvae_hidden}-beta{config.cvae_beta:g}"
-    training = f"epochs{config.cvae_epochs}-batch{config.batch_size}-seed{config.seed}"
+    sizes = f"{config.cvae_network}-latent{config.cvae_latent}-hidden{config.cvae_hidden}-beta{config.cvae_beta:g}"
+    training = f"{config.pixels}-epochs{config.cvae_epochs}-batch{config.batch_size}-seed{config.seed}"
     return config.autoencoders / f"{name}-{place}-{sizes}-{training}.pt"
-
-
-def _untrained(config: Config) -> ConditionalVAE:
-    return ConditionalVAE(config.cvae_latent, config.cvae_hidden, config.cvae_beta)
 
 
 def _train(config: Config, name: str, path: Path) -> None:
     images = unimodal_set(config, name)
     print(f"training the conditional autoencoder of modality {name} on {len(images.labels)} images", flush=True)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model = _untrained(config)
+    model = ConditionalVAE(config)
     order = torch.Generator().manual_seed(config.seed)
     grey = TensorDataset(images.images.flatten(1).float() / 255, images.labels)
     loader = DataLoader(grey, config.batch_size, shuffle=True, generator=order)
-    trainer = lightning.Trainer(
-        accelerator=config.device,
-        devices=1,
-        max_epochs=config.cvae_epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-    )
+    quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+    trainer = lightning.Trainer(accelerator=config.device, devices=1, max_epochs=config.cvae_epochs, **quiet)
     trainer.fit(model, loader)
     torch.save(model.state_dict(), path)

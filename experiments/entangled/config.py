@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pyro_mmvae.experiments.common.by_name import GuideName
 from pyro_mmvae.experiments.common.ranges import Positive, Range, Weight
-from pyro_mmvae.experiments.common.run_config import Comparison, RunConfig
+from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
+from pyro_mmvae.experiments.entangled.presets import PRESETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +48,19 @@ The run folder holds metrics.json, figures, checkpoints and history; the autoenc
     """Folder with FashionMNIST's files, as published. None: ten kinds of rendered shapes."""
     autoencoders: Path = Path("runs/entangled/autoencoders")
     """Folder of the conditional autoencoders. They are trained once, and found by what they were trained with."""
+    cvae_network: Literal["mlp", "conv"] = "mlp"
+    """Two fully connected layers, or the paper's convolutions and one fully connected layer."""
     cvae_latent: Positive = 2
     """Latent dimension of the conditional autoencoders."""
     cvae_hidden: Positive = 256
-    """Width of their two hidden layers."""
+    """Width of their fully connected layers."""
     cvae_epochs: Positive = 40
     """Passes over each uni-modal set."""
     cvae_beta: Weight = 1.0
     """Weight of their KL."""
+    pixels: Literal["binary", "grey"] = "binary"
+    """Pixels are drawn from the decoded probabilities; or are these probabilities, scored by cross-entropy, of which
+    there is no log-likelihood. Autoencoders are trained on pixels of the same kind."""
     samples: Positive = 6000
     """Pairs that are drawn for training."""
     test_samples: Annotated[int, Range("at least 20", low=20)] = 1000
@@ -62,6 +69,13 @@ The run folder holds metrics.json, figures, checkpoints and history; the autoenc
     """Importance samples K of the log-likelihoods."""
     widths: tuple[Positive, ...] = (128, 64)
     """Hidden layers of encoders, and of decoders in reverse."""
+    decoder_activation: Literal["relu", "tanh"] = "relu"
+    """Between the layers of decoders."""
+
+    @classmethod
+    def presets(cls) -> Mapping[str, Preset]:
+        """Return the paper's settings, by objective."""
+        return PRESETS
 
     def implied(self) -> dict[str, Any]:
         """Return the objective, and networks for each subset where the guide has them."""

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
+from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.guide import GaussianHead
-from pyro_mmvae.networks import MLPDecoder, MLPEncoder
+from pyro_mmvae.networks import LabelledConvEncoder, MirroredConvDecoder, MLPDecoder, MLPEncoder
 
 PIXELS = SIDE * SIDE
 
@@ -19,30 +20,27 @@ PIXELS = SIDE * SIDE
 class ConditionalVAE(lightning.LightningModule):
     """Encoder and decoder that are told the class (Sohn et al. 2015), with a weight on the KL (Higgins et al. 2017).
 
-    Fully connected, where Korthals et al. 2019 have convolutions. The latent vector is left with what varies within a
-    class, so that one vector can be decoded in every class, and by the autoencoder of another set.
+    The latent vector is left with what varies within a class, so that one vector can be decoded in every class, and by
+    the autoencoder of another set.
 
     Args:
-        latent_dim: dimension of z.
-        hidden: width of the two hidden layers.
-        beta: weight of the KL.
-        learning_rate: of Adam.
+        config: of the run.
     """
 
-    def __init__(self, latent_dim: int, hidden: int, beta: float, learning_rate: float = 1e-3) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__()
-        self.latent_dim, self.beta, self.learning_rate = latent_dim, beta, learning_rate
-        self.encoder = MLPEncoder((PIXELS + CLASSES,), (hidden, hidden))
-        self.head = GaussianHead(hidden, latent_dim)
-        self.decoder = MLPDecoder(latent_dim + CLASSES, (PIXELS,), (hidden, hidden))
+        latent, hidden = config.cvae_latent, config.cvae_hidden
+        self.beta, self.grey = config.cvae_beta, config.pixels == "grey"
+        self.head = GaussianHead(hidden, latent)
+        if config.cvae_network == "conv":
+            self.encoder: torch.nn.Module = LabelledConvEncoder((1, SIDE, SIDE), CLASSES, out_features=hidden)
+            self.decoder: torch.nn.Module = MirroredConvDecoder(latent + CLASSES, (PIXELS,), hidden=hidden)
+        else:
+            self.encoder = MLPEncoder((PIXELS + CLASSES,), (hidden, hidden))
+            self.decoder = MLPDecoder(latent + CLASSES, (PIXELS,), (hidden, hidden))
 
     def infer(self, pixels: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation of q(z | x, class), shapes `(N, latent_dim)`.
-
-        Args:
-            pixels: shape `(N, 784)`, in [0, 1].
-            label: int64, shape `(N,)`.
-        """
+        """Return mean and scale of q(z | x, class), shapes `(N, D)`, from pixels `(N, 784)` and classes `(N,)`."""
         loc, scale = self.head(self.encoder(torch.cat([pixels, one_hot(label, CLASSES).to(pixels)], dim=-1)))
         return loc, scale
 
@@ -56,9 +54,9 @@ class ConditionalVAE(lightning.LightningModule):
         return self.decode(z, label).sigmoid()
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return minus the weighted bound, averaged over the batch; pixels are drawn anew from the grey values."""
+        """Return minus the weighted bound; pixels are grey, or drawn anew from the grey values in every step."""
         grey, label = batch
-        pixels = torch.bernoulli(grey)
+        pixels = grey if self.grey else torch.bernoulli(grey)
         loc, scale = self.infer(pixels, label)
         logits = self.decode(loc + scale * torch.randn_like(loc), label)
         error = binary_cross_entropy_with_logits(logits, pixels, reduction="none").sum(-1)
@@ -69,4 +67,4 @@ class ConditionalVAE(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
+        return torch.optim.Adam(self.parameters())

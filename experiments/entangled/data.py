@@ -36,6 +36,7 @@ class PairData(MemoryData):
 
     def _draw(self, config: Config, size: int, seed: int, order: int) -> Pairs:
         """Return so many pairs of the kind that the run is of; the second seed is that of the mixing."""
+        sizes = {"latent_dim": config.cvae_latent, "classes": CLASSES, "num_samples": size}
         first, second = (model.probabilities for model in self.autoencoders)
-        pairs = entangled(first, second, latent_dim=config.cvae_latent, classes=CLASSES, num_samples=size, seed=seed)
+        pairs = entangled(first, second, **sizes, seed=seed, grey=config.pixels == "grey")
         return mixed(pairs, order) if config.pairs == "mixed" else pairs

@@ -55,11 +55,9 @@ def plot_pairs(config: Config, data: PairData, path: Path) -> Path:
 def _plot_autoencoders(config: Config, data: PairData, path: Path) -> Path:
     means, labels = {}, {}
     for name, model in zip(NAMES, data.autoencoders, strict=True):
-        images = unimodal_set(config, name)
-        shown = images.take(torch.arange(min(MAPPED, len(images.labels))))
-        title = f"autoencoder of {name}"
-        loc, _ = model.infer(shown.images.flatten(1).float() / 255, shown.labels)
-        means[title], labels[title] = loc.numpy(), shown.labels.numpy()
+        images, shown = (part[:MAPPED] for part in unimodal_set(config, name))
+        loc, _ = model.infer(images.flatten(1).float() / 255, shown)
+        means[f"autoencoder of {name}"], labels[f"autoencoder of {name}"] = loc.numpy(), shown.numpy()
     placed, how = on_a_plane(means)
     return plot_latents(
         placed, labels, CLASS_NAMES, path, f"Conditional autoencoders: means of q(z | x, class) ({how})"

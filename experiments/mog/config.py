@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pyro_mmvae.experiments.common.by_name import GuideName
 from pyro_mmvae.experiments.common.ranges import Positive, Range, Weight
-from pyro_mmvae.experiments.common.run_config import Comparison, RunConfig
+from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
+from pyro_mmvae.experiments.mog.presets import PRESETS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +36,22 @@ The run folder holds metrics.json, figures (data, latent space), checkpoints and
     learning_rate: Weight = 2e-3
     hidden: Positive = 128
     """Width of the hidden layer of encoders and decoders."""
+    decoder_activation: Literal["relu", "tanh"] = "relu"
+    """Behind the hidden layer of decoders."""
+    error: Literal["normal", "rms"] = "normal"
+    """What a point costs: minus its log density under a Gaussian as wide as a class; or the root-mean-squared error in
+    units of that width, which is minus a log density as well, with longer tails."""
     samples: Positive = 4000
     """Training samples."""
     test_samples: Annotated[int, Range("at least 2", low=2)] = 1000
     """Samples on which the model is judged."""
     num_samples: Positive = 1000
     """Importance samples K of the log-likelihoods."""
+
+    @classmethod
+    def presets(cls) -> Mapping[str, Preset]:
+        """Return the paper's settings, by objective."""
+        return PRESETS
 
     def implied(self) -> dict[str, Any]:
         """Return the objective, and networks for each subset where the guide has them."""
@@ -49,8 +60,3 @@ The run folder holds metrics.json, figures (data, latent space), checkpoints and
             "objective": "jmvae" if joint else "mixing",
             "guide_options": ("networks=per_subset", "hidden=64") if joint else (),
         }
-
-    @property
-    def run(self) -> Path:
-        """The run folder."""
-        return self.out or Path("runs/mog") / self.run_name

@@ -19,7 +19,7 @@ from pyro_mmvae.experiments.common.experiment import Evaluation
 from pyro_mmvae.experiments.common.memory import MemoryData
 from pyro_mmvae.experiments.mog.config import Config
 from pyro_mmvae.experiments.mog.figures import draw_figures
-from pyro_mmvae.likelihoods import Normal
+from pyro_mmvae.likelihoods import Normal, Radial
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.table import Subset
 
@@ -54,10 +54,13 @@ class Experiment(experiment.Experiment[Config]):
 
     def modalities(self) -> list[Modality]:
         """Return both modalities, each with an encoder and a decoder of one hidden layer."""
-        latent, hidden = self.config.latent_dim, (self.config.hidden,)
-        return [
-            Modality(n, Normal((2,), SCALE), MLPDecoder(latent, (2,), hidden), MLPEncoder((2,), hidden)) for n in NAMES
-        ]
+        config, hidden = self.config, (self.config.hidden,)
+        likelihood = Radial.rms((2,), SCALE) if config.error == "rms" else Normal((2,), SCALE)
+
+        def decoder() -> MLPDecoder:
+            return MLPDecoder(config.latent_dim, (2,), hidden, config.decoder_activation)
+
+        return [Modality(name, likelihood, decoder(), MLPEncoder((2,), hidden)) for name in NAMES]
 
     def data(self) -> MixtureData:
         """Draw the samples."""

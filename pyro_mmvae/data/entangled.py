@@ -14,6 +14,8 @@ Decoder = Callable[[Tensor, Tensor], Tensor]
 """Returns the probability of 1 of every value, shape `(N, *event)`, for latent vectors `(N, D)` and classes `(N,)`."""
 WITHIN = 2.0
 """Latent vectors are drawn from the prior within so many standard deviations."""
+CHUNK = 1000
+"""Pairs that are decoded at a time."""
 
 
 class Pairs(NamedTuple):
@@ -36,10 +38,12 @@ class Pairs(NamedTuple):
 
 
 @torch.no_grad()
-def entangled(first: Decoder, second: Decoder, *, latent_dim: int, classes: int, num_samples: int, seed: int) -> Pairs:
+def entangled(
+    first: Decoder, second: Decoder, *, latent_dim: int, classes: int, num_samples: int, seed: int, grey: bool = False
+) -> Pairs:
     """Draw a latent vector from N(0, I) and a class, and decode them by both decoders.
 
-    Values are drawn from the decoded probabilities, so that a Bernoulli probability of them is a log-likelihood.
+    Values are drawn from the decoded probabilities, so that a Bernoulli probability of them is a likelihood.
 
     Args:
         first: decoder of modality a.
@@ -48,13 +52,17 @@ def entangled(first: Decoder, second: Decoder, *, latent_dim: int, classes: int,
         classes: number of classes.
         num_samples: N.
         seed: of the draws.
+        grey: keep the probabilities themselves as grey values, of which there is no likelihood.
     """
     generator = torch.Generator().manual_seed(seed)
     label = torch.randint(classes, (num_samples,), generator=generator)
     inside = torch.special.ndtr(torch.tensor(WITHIN))
     uniform = torch.rand(num_samples, latent_dim, generator=generator)
     z = torch.special.ndtri((1 - inside) + (2 * inside - 1) * uniform)
-    a, b = (torch.bernoulli(decode(z, label), generator=generator) for decode in (first, second))
+    parts = list(zip(z.split(CHUNK), label.split(CHUNK), strict=True))
+    a, b = (torch.cat([decode(*part) for part in parts]) for decode in (first, second))
+    if not grey:
+        a, b = (torch.bernoulli(probability, generator=generator) for probability in (a, b))
     return Pairs(a, b, label, z, z)
 
 

@@ -30,7 +30,7 @@ class IndependentBernoulli(dist.Independent):
     def expand(self, batch_shape: torch.Size | tuple[int, ...], _instance: Any = None) -> IndependentBernoulli:
         """Return a view with another batch shape."""
         logits = self.base_dist.logits.expand(*batch_shape, *self.event_shape)
-        return IndependentBernoulli(logits, len(self.event_shape), validate_args=self._validate_args)
+        return type(self)(logits, len(self.event_shape), validate_args=self._validate_args)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log probability of values `(*batch, *event)`, shape `batch`.

@@ -3,17 +3,20 @@
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.likelihoods.bernoulli import Bernoulli
 from pyro_mmvae.likelihoods.categorical import Categorical
+from pyro_mmvae.likelihoods.cross_entropy import CrossEntropy
 from pyro_mmvae.likelihoods.heatmap import Heatmap
 from pyro_mmvae.likelihoods.laplace import Laplace
 from pyro_mmvae.likelihoods.multilabel import Multilabel
 from pyro_mmvae.likelihoods.normal import Normal
 from pyro_mmvae.likelihoods.pointcloud import Pointcloud
 from pyro_mmvae.likelihoods.pose import Pose
+from pyro_mmvae.likelihoods.radial import Radial
 from pyro_mmvae.likelihoods.segmentation import Segmentation
 
 __all__ = [
     "Bernoulli",
     "Categorical",
+    "CrossEntropy",
     "Heatmap",
     "Laplace",
     "Likelihood",
@@ -21,5 +24,6 @@ __all__ = [
     "Normal",
     "Pointcloud",
     "Pose",
+    "Radial",
     "Segmentation",
 ]

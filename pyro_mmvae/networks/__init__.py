@@ -6,6 +6,7 @@ from pyro_mmvae.networks.conv import ConvEncoder
 from pyro_mmvae.networks.dcgan import DCGANDecoder
 from pyro_mmvae.networks.densenet import DenseNetEncoder
 from pyro_mmvae.networks.foldingnet import FoldingNetDecoder
+from pyro_mmvae.networks.labelled_conv import LabelledConvEncoder, MirroredConvDecoder
 from pyro_mmvae.networks.mlp import MLPDecoder, MLPEncoder
 from pyro_mmvae.networks.norms import group_norm
 from pyro_mmvae.networks.pose import PoseDecoder
@@ -17,8 +18,10 @@ __all__ = [
     "DCGANDecoder",
     "DenseNetEncoder",
     "FoldingNetDecoder",
+    "LabelledConvEncoder",
     "MLPDecoder",
     "MLPEncoder",
+    "MirroredConvDecoder",
     "PoseDecoder",
     "ResNetEncoder",
     "ResPEL",

@@ -48,6 +48,13 @@ def test_mixed_pairs_share_the_class_alone():
     assert abs(together) < 0.1
 
 
+def test_grey_pairs_are_the_probabilities_of_binary_ones():
+    options = {"latent_dim": 2, "classes": CLASSES, "num_samples": 1500, "seed": 1}
+    pairs = entangled(decoder(1), decoder(2), **options, grey=True)
+    assert torch.equal(pairs.z_a, entangled(decoder(1), decoder(2), **options).z_a)
+    torch.testing.assert_close(pairs.a, decoder(1)(pairs.z_a, pairs.label))
+
+
 def test_the_same_seed_draws_the_same():
     one, two, other = (drawn(20, seed) for seed in (1, 1, 2))
     assert torch.equal(one.b, two.b)

@@ -10,8 +10,10 @@ from itertools import pairwise
 import pytest
 import torch
 
+from pyro_mmvae import IncompatibleError
 from pyro_mmvae.data.labelled_images import CLASSES
-from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.estimators import log_likelihood
+from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.common.configuration import parse_run
 from pyro_mmvae.experiments.entangled.autoencoders import NAMES, autoencoder, autoencoder_path, unimodal_set
 from pyro_mmvae.experiments.entangled.config import Config
@@ -59,7 +61,13 @@ def test_an_autoencoder_is_trained_once_whatever_else_a_run_does(configured, tmp
 
 def test_an_autoencoder_s_file_is_named_after_what_it_was_trained_with(configured):
     words = [[], ["--cvae-beta", "2"], ["--batch-size", "7"], ["--seed", "1"], ["--first", "x"], ["--first", "y"]]
-    words += [["--cvae-latent", "3"], ["--cvae-hidden", "9"], ["--cvae-epochs", "2"]]
+    words += [
+        ["--cvae-network", "conv"],
+        ["--pixels", "grey"],
+        ["--cvae-latent", "3"],
+        ["--cvae-hidden", "9"],
+        ["--cvae-epochs", "2"],
+    ]
     paths = [autoencoder_path(configured(*chosen), "a") for chosen in words]
     assert len(set(paths)) == len(words)
     assert autoencoder_path(configured("--first", "x", "--samples", "9"), "b") == autoencoder_path(configured(), "b")
@@ -123,6 +131,40 @@ def test_a_run(configured, folder, tmp_path, capsys):
     assert next(iter(columns.values())).value == bound["mean"]
     assert columns["log p(a, b) from q(z|a+b)"].value == found["joint"]["mean"]
     assert all(column.published is None for column in columns.values())  # of grey pixels, another quantity
+
+
+def test_grey_pixels_have_a_bound_that_is_no_log_likelihood(folder, tmp_path, capsys):
+    words = [*TINY, "--paper", "korthals2019", "--samples", "60", "--autoencoders", str(folder)]
+    driver.main("entangled", [*words, "--no-figures", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert "minus cross-entropy of grey pixels minus KL: -" in printed
+    assert "log p(" not in printed
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["log_likelihood"] == {}
+    assert metrics["elbo"]["a+b"]["joint"]["mean"] < 0
+    ((name, column),) = Experiment.columns(metrics).items()
+    assert (name, column.published) == ("minus cross-entropy of grey pixels minus KL from q(z|a+b)", None)
+    metrics["config"] |= {"first": "MNIST", "second": "FASHION"}
+    ((_, column),) = Experiment.columns(metrics).items()
+    assert column.published == -199.23
+    loss = runs.open_run(tmp_path).loss
+    grey = PairData(parse_run(Config, words, "entangled")).judged_batch()
+    with pytest.raises(IncompatibleError, match="energies"):
+        log_likelihood(loss.model, loss.guide, grey, of=["a"], given=["a"], num_samples=2)
+
+
+@pytest.mark.parametrize(("paper", "encoders"), [("korthals2019", 1), ("korthals2019-m2vae", 2)])
+def test_the_paper_s_networks(paper, encoders):
+    """Table 1: encoders 784-128-64, a joint one over both; a decoder 64-128-784 with tanh."""
+    model, guide = Experiment(parse_run(Config, ["--paper", paper], "entangled")).pair()
+
+    def sizes(module):
+        return [tuple(m.weight.shape) for m in module.modules() if isinstance(m, torch.nn.Linear)]
+
+    assert sizes(guide.encoders["b"]) == encoders * [(128, 784), (64, 128)]
+    assert sizes(guide.networks[-1])[-1] == (4, 64)
+    assert sizes(model.decoders["a"]) == [(64, 2), (128, 64), (784, 128)]
+    assert sum(isinstance(m, torch.nn.Tanh) for m in model.decoders["a"].modules()) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,88 +1,96 @@
-"""The mixture-of-Gaussians experiment: exact densities, a whole tiny run, going on, errors."""
+"""The mixture-of-Gaussians experiment: a whole tiny run, other guides, the paper's networks."""
 
 from __future__ import annotations
 
 import json
-import math
 
 import pytest
 import torch
 
-from pyro_mmvae.data.gaussian_mixture import MEANS, SCALE, log_prob, places, sample
-from pyro_mmvae.experiments.common.opened import open_run
-from pyro_mmvae.experiments.mog.cli import main
+from pyro_mmvae.experiments.common import driver, runs
+from pyro_mmvae.experiments.common.configuration import parse_run
+from pyro_mmvae.experiments.mog.config import Config
+from pyro_mmvae.experiments.mog.experiment import Experiment, MixtureData
+from pyro_mmvae.likelihoods import Radial
 
 TINY = ["--samples", "200", "--test-samples", "40", "--num-samples", "50", "--epochs", "2", "--hidden", "8"]
+TINY += ["--device", "cpu"]
 
 
-def test_density_integrates_to_one():
-    axis = torch.linspace(-2.5, 2.5, 401, dtype=torch.float64)
-    density = log_prob(a=torch.cartesian_prod(axis, axis)).exp().reshape(401, 401)
-    assert torch.trapezoid(torch.trapezoid(density, axis), axis).item() == pytest.approx(1, abs=1e-4)
+def configured(*words):
+    return parse_run(Config, [*TINY, *words], "mog")
 
 
-def test_joint_density_is_that_of_the_draws():
-    """The mean log density of draws is minus the entropy: for well separated classes, in closed form."""
-    found = sample(20_000, seed=1)
-    gaussian = 0.5 * math.log(2 * math.pi * math.e * SCALE**2)
-    expected = -(math.log(len(MEANS)) + 4 * gaussian)
-    assert log_prob(found.a, found.b).mean().item() == pytest.approx(expected, abs=0.03)
-    assert (log_prob(found.a, found.b) - log_prob(found.a)).mean() > log_prob(found.b).mean()
-    with pytest.raises(ValueError, match="got none"):
-        log_prob()
+def metrics_of(folder):
+    return json.loads((folder / "metrics.json").read_text())
 
 
-def test_no_modality_tells_all_classes():
-    pairs = places()[torch.tensor(MEANS)].flatten(1)
-    assert len(torch.unique(pairs, dim=0)) == len(MEANS)
-    for side in zip(*MEANS, strict=True):
-        assert len(set(side)) < len(MEANS)
-
-
-def test_a_run_and_its_continuation(tmp_path, capsys):
-    out = tmp_path / "mog"
-    main([*TINY, "--out", str(out)])
+def test_a_run(tmp_path, capsys):
+    driver.main("mog", [*TINY, "--objective", "telbo", "--out", str(tmp_path)])
     printed = capsys.readouterr().out
-    assert "m2vae: log p(a, b)" in printed
+    assert "log p(a, b)" in printed
     assert "the density that the data are from" in printed
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert set(metrics["objectives"]) == {"jmvae", "telbo", "m2vae"}
-    found = metrics["objectives"]["telbo"]["log_likelihood"]
-    assert set(found) == {"a+b", "a", "b"}
-    assert set(found["a+b"]) == {"joint"}
-    assert set(found["a"]) == {"joint", "a"}
-    for name in ("data", "latent"):
-        assert (out / "figures" / f"{name}.png").stat().st_size > 5000
-    # What is finished is not trained again, and gives the same numbers.
-    before = (out / "m2vae" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
-    main([*TINY, "--out", str(out), "--resume", "--no-figures"])
-    again = json.loads((out / "metrics.json").read_text())
-    assert again["objectives"] == metrics["objectives"]
-    assert (out / "m2vae" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == before
-    opened = open_run(out / "jmvae", samples=7)
-    assert [batch.size for batch in opened.batches] == [7]
-    assert opened.experiment == "mog"
+    metrics = metrics_of(tmp_path)
+    found = metrics["log_likelihood"]
+    assert {given: set(names) for given, names in found.items()} == {
+        "a+b": {"joint"},
+        "a": {"joint", "a"},
+        "b": {"joint", "b"},
+    }
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"data", "latent", "training"}
+    columns = Experiment.columns(metrics)
+    joint = next(iter(columns.values()))
+    assert joint.value == found["a+b"]["joint"]["mean"]
+    assert joint.published == metrics["truth"]["joint"]  # no model can be better in expectation
+
+
+def test_splits_are_draws_of_their_own():
+    data = MixtureData(configured())
+    assert data.counts() == {"training": 200, "held_out": 40, "test": 40}
+    parts = [split.whole.data["a"][:40] for split in (data.train, data.validation, data.test)]
+    assert len({part.sum().item() for part in parts}) == 3
+    held_out = MixtureData(configured("--judge", "validation"))
+    assert torch.equal(held_out.judged_batch().data["a"], parts[1])
+    assert not torch.equal(held_out.label, data.label)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("words", "message"),
     [
-        (["--objectives", "elbow"], "unknown name 'elbow'"),
-        (["--guide", "poe"], "do not fit the guide 'poe'"),
-        (["--guide", "poe", "--guide-options", "--objectives", "mmvae"], "mixture"),
-        (["--epochs", "0"], "--epochs: expected at least 1, got 0"),
+        (["--guide", "poe", "--guide-options", "hidden=3"], "do not fit the guide 'poe'"),
+        (["--guide", "poe", "--objective", "mmvae"], "mixture"),
+        (["--test-samples", "1"], "--test-samples: expected at least 2, got 1"),
+        (["--paper", "korthals"], "--paper: expected one of korthals2019"),
     ],
 )
-def test_errors_take_one_line(tmp_path, capsys, arguments, message):
+def test_options_that_do_not_fit_are_refused(tmp_path, capsys, words, message):
     with pytest.raises(SystemExit) as stopped:
-        main([*TINY, "--out", str(tmp_path), *arguments])
+        driver.main("mog", [*TINY, "--out", str(tmp_path), *words])
     assert stopped.value.code == 2
-    error = capsys.readouterr().err.strip()
-    assert message in error
-    assert "\n" not in error
+    assert message in capsys.readouterr().err
 
 
-def test_another_guide(tmp_path):
-    arguments = ["--guide", "poe", "--guide-options", "--objectives", "mvae", "--no-figures"]
-    main([*TINY, "--out", str(tmp_path), *arguments])
-    assert set(json.loads((tmp_path / "metrics.json").read_text())["objectives"]) == {"mvae"}
+def test_another_guide_has_no_networks_for_each_subset(tmp_path):
+    driver.main("mog", [*TINY, "--guide", "poe", "--objective", "mvae", "--no-figures", "--out", str(tmp_path)])
+    assert metrics_of(tmp_path)["config"]["guide_options"] == []
+
+
+@pytest.mark.parametrize("paper", Config.presets())
+def test_the_paper_s_settings(paper, tmp_path):
+    """Table 1: encoders 2-128 with ReLU, a joint one concatenated and 64-2, a decoder 128-2 with tanh, RMSprop."""
+    words = ["--paper", paper, *TINY, "--hidden", "128", "--epochs", "1", "--no-figures", "--out", str(tmp_path)]
+    driver.main("mog", words)
+    opened = runs.open_run(tmp_path)
+    assert opened.experiment.training(opened.loss).optimiser == "rmsprop"
+    model, guide = opened.loss.model, opened.loss.guide
+    assert isinstance(model.likelihoods["a"], Radial)
+
+    def sizes(module):
+        return [tuple(m.weight.shape) for m in module.modules() if isinstance(m, torch.nn.Linear)]
+
+    shared = paper == "korthals2019"
+    assert sizes(guide.encoders["a"]) == [(128, 2)] * (1 if shared else 2)
+    assert sizes(guide.networks[-1]) == [(64, 258 if shared else 256), (4, 64)]
+    assert shared or sizes(guide.networks[0]) == [(4, 128)]
+    assert sizes(model.decoders["a"]) == [(128, 2), (2, 128)]
+    assert any(isinstance(m, torch.nn.Tanh) for m in model.decoders["a"].modules())

@@ -19,6 +19,7 @@ from pyro_mmvae import likelihoods
 from pyro_mmvae.likelihoods import (
     Bernoulli,
     Categorical,
+    CrossEntropy,
     Heatmap,
     Laplace,
     Likelihood,
@@ -26,6 +27,7 @@ from pyro_mmvae.likelihoods import (
     Normal,
     Pointcloud,
     Pose,
+    Radial,
     Segmentation,
 )
 from pyro_mmvae.pointclouds import chamfer_distance, earth_movers_distance
@@ -68,10 +70,10 @@ def params_of(likelihood, *lead, dtype=torch.float32, seed=0):
 
 
 def value_of(likelihood, *lead, dtype=torch.float32):
-    """An observable value; energies have no sampler, but any cloud is one."""
+    """An observable value; energies have no sampler, but any cloud in the unit cube and any grey value is one."""
     if not likelihood.normalised:
         generator = torch.Generator().manual_seed(2)
-        return torch.randn((*lead, *likelihood.event_shape), generator=generator, dtype=dtype)
+        return torch.rand((*lead, *likelihood.event_shape), generator=generator, dtype=dtype)
     return likelihood(params_of(likelihood, *lead, dtype=dtype, seed=1)).sample()
 
 
@@ -237,6 +239,7 @@ DENSITIES = {
     "pose per joint": lambda: Pose(2, 0.3),
     "pose whole": lambda: Pose(2, "learned", norm="pose", initial_scale=0.3),
     "heatmap": lambda: Heatmap(2, (1, 2), 0.3),
+    "radial": lambda: Radial((2, 2), 0.3),
     "pointcloud laplace": lambda: Pointcloud(2, "mixture", 0.4, num_centres=3),
     "pointcloud gaussian": lambda: Pointcloud(2, "mixture", 0.5, kernel="gaussian"),
 }
@@ -260,7 +263,8 @@ def test_densities_integrate_to_one(case):
 
 
 def test_what_is_called_normalised():
-    assert all(CASES[case]().normalised for case in CASES if case not in ("pointcloud energy", "pointcloud chamfer"))
+    energies = {case for case in CASES if not CASES[case]().normalised}
+    assert energies == {"cross_entropy", "pointcloud energy", "pointcloud chamfer"}
     assert not Pointcloud(5, "energy").normalised
     assert Pointcloud(5, "shuffled").log_prob_is_lower_bound
     assert not Pointcloud(5, "mixture").log_prob_is_lower_bound
@@ -372,6 +376,21 @@ def test_pointcloud_energy_is_the_loss_of_the_paper():
     y, guess = torch.randn(5, 8, 3), torch.randn(5, 8, 3)
     loss = chamfer_distance(guess, y) + earth_movers_distance(guess, y)
     torch.testing.assert_close(Pointcloud(8, "energy")(guess).log_prob(y), -loss)
+
+
+def test_cross_entropy_of_grey_values_is_torch_s():
+    logits, grey = torch.randn(2, 5, 2, 3), torch.rand(5, 2, 3)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, grey.expand(2, 5, 2, 3), reduction="none")
+    torch.testing.assert_close(CrossEntropy((2, 3))(logits).log_prob(grey), -loss.sum((-1, -2)))
+    with pytest.raises(ValueError, match="support"):
+        CrossEntropy((2, 3))(logits).log_prob(grey + 1)
+
+
+def test_the_root_mean_squared_error_is_a_density_s_loss():
+    x, guess = torch.randn(5, 2), torch.randn(5, 2)
+    rms = (x - guess).square().mean(-1).sqrt()
+    likelihood = Radial.rms((2,), unit=0.5)
+    torch.testing.assert_close(likelihood(guess).log_prob(x), likelihood(x).log_prob(x) - rms / 0.5)
 
 
 def test_predictions():

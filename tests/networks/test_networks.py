@@ -19,6 +19,8 @@ from pyro_mmvae.networks import (
     DCGANDecoder,
     DenseNetEncoder,
     FoldingNetDecoder,
+    LabelledConvEncoder,
+    MirroredConvDecoder,
     MLPDecoder,
     MLPEncoder,
     PoseDecoder,
@@ -394,3 +396,22 @@ def test_a_file_that_is_more_than_tensors_is_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.pth"):
         ResNetEncoder(weights_path=tmp_path / "nowhere.pth")
+
+
+def test_convolutions_with_a_class_are_those_of_korthals_et_al():
+    """Table 2: conv 1x2x2, 64x2x2 with stride 2, 64x3x3, 64x3x3, the class, fc 128; and mirrored."""
+    encoder, decoder = LabelledConvEncoder((1, 28, 28)), MirroredConvDecoder(2 + 10, (784,))
+    sizes = [[tuple(m.weight.shape) for m in net.modules() if hasattr(m, "weight")] for net in (encoder, decoder)]
+    assert sizes[0] == [(1, 1, 2, 2), (64, 1, 2, 2), (64, 64, 3, 3), (64, 64, 3, 3), (128, 64 * 14 * 14 + 10)]
+    assert sizes[1][:2] == [(128, 12), (64 * 14 * 14, 128)]
+    assert sizes[1][2:] == [(64, 64, 3, 3), (64, 64, 3, 3), (64, 64, 2, 2), (64, 1, 2, 2)]
+    image = torch.rand(3, 784)
+    labels = torch.eye(10)[:2]
+    told = [encoder(torch.cat([image, label.expand(3, 10)], -1)) for label in labels]
+    assert not torch.equal(*told)
+    assert decoder(torch.randn(3, 12)).shape == (3, 784)
+
+
+def test_activations_have_names():
+    assert any(isinstance(m, nn.Tanh) for m in MLPDecoder(2, (3,), (4,), "tanh").modules())
+    assert any(isinstance(m, nn.ReLU) for m in MLPDecoder(2, (3,), (4,), "relu").modules())
