@@ -20,7 +20,7 @@ def smvae(
     regularisation: Weight = 0.0,
     seed: int = 0,
 ) -> Objective:
-    """Return E_S [ rec(S -> S) - beta KL_S - r (|mu_S|^2 + |sigma_S - 1|^2) ], S uniform over the non-empty subsets.
+    """Return E_S [ rec(S -> S) - beta KL_S - r sum(mu_S^2 + (sigma_S - 1)^2) ], S uniform over non-empty subsets.
 
     "Generalizing multimodal variational methods to sets", eq. 3-4; S is drawn anew in every step. The random order of
     the paper changes nothing here: no guide knows an order. What is never an input is decoded by every row.

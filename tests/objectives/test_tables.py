@@ -178,7 +178,7 @@ class TestByHand:
         assert everything.drawn(Random(0)) is everything
 
     def test_smvae_regulariser(self):
-        """Mean over subsets of |mu|^2 + |sigma - 1|^2, by hand."""
+        """Mean over subsets of the sums of mu^2 and (sigma - 1)^2, by hand."""
         model, guide = pair("set")
         batch = Batch.of(data(), {"a": torch.tensor([True, False] * 3)})
         with common_noise():
