@@ -15,10 +15,8 @@ import time
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
 
-from pyro_mmvae.data.sampler import EpochSampler
-from pyro_mmvae.hands.batch import collate
+from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.networks import ResNetEncoder
 
@@ -26,8 +24,7 @@ from pyro_mmvae.networks import ResNetEncoder
 def loader_seconds(folder: Path, image_size: int, batch: int, batches: int) -> float:
     """Return seconds per batch that two workers take, decoding, cropping, augmenting and collating."""
     split = RHD(folder, "training", image_size=image_size, augment=True)
-    sampler = EpochSampler(len(split), shuffle=True)
-    loader = DataLoader(split, batch, sampler=sampler, collate_fn=collate, num_workers=2, drop_last=True)
+    loader = make_loader(split, batch, shuffle=True, workers=2)
     iterator = iter(loader)
     for _ in range(2):  # the workers' start is not throughput
         next(iterator)

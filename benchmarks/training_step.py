@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae import Batch, Loss, Modality, MultimodalVAE, guides
-from pyro_mmvae.experiments.rhd.build import build_modalities
-from pyro_mmvae.experiments.rhd.config import Config, resolved
+from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.rhd.networks import build_modalities
 from pyro_mmvae.likelihoods import Bernoulli, Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.objectives.mixing import mixing
@@ -50,7 +50,7 @@ def mlp_setup(batch_size: int) -> tuple[list[Modality], dict[str, Tensor], dict[
 
 def hands_setup(batch_size: int) -> tuple[list[Modality], dict[str, Tensor], dict[str, float]]:
     """Return the modalities of the hand demo and random data of its shapes."""
-    config = resolved(Config())
+    config = Config()
     size, points = config.map_size or 0, config.num_points or 0
     pixels = config.image_size or 0
     data = {

@@ -29,6 +29,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+suppress_warnings = ["ref.python"]  # the class of every experiment is called Experiment
 
 
 def escape_stars(app, what, name, obj, options, lines):  # noqa: ANN001, ANN201, D103

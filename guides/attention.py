@@ -63,6 +63,10 @@ class Attention(ExpertGuide):
         weights = masked_logits(match, seen).softmax(dim=-2) * seen
         return weights.repeat_interleave(self.latent_dim // self.heads_count, dim=-1)
 
+    def weights(self, batch: Batch) -> Tensor:
+        """Return the weights of the experts, see `alpha`."""
+        return self.alpha(self.experts(self.features(batch)), self.observed(batch))
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the Gaussian with the attended moments of the observed experts."""
         experts = self.experts(self.features(batch))

@@ -47,6 +47,10 @@ class GPoE(ExpertGuide):
         seen = observed.unsqueeze(-1)
         return masked_logits(logits, seen).softmax(dim=-2) * seen
 
+    def weights(self, batch: Batch) -> Tensor:
+        """Return the powers of the experts, see `alpha`."""
+        return self.alpha(self.features(batch), self.observed(batch))
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the weighted product of the observed experts."""
         features = self.features(batch)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from pyro.distributions import TorchDistribution
-from torch import nn
+from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.product import moment_average
@@ -42,9 +42,16 @@ class MoEMoments(ExpertGuide):
         else:
             self.register_buffer("logits", logits, persistent=False)
 
+    def alpha(self, observed: Tensor) -> Tensor:
+        """Return the weights of the experts, shape `(*lead, B, M)` as `observed`, zero where not observed."""
+        return masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
+
+    def weights(self, batch: Batch) -> Tensor:
+        """Return the weights of the experts, the same in all dimensions."""
+        alpha = self.alpha(self.observed(batch))
+        return alpha.unsqueeze(-1).expand(*alpha.shape, self.latent_dim)
+
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the Gaussian with the averaged moments of the observed experts."""
         experts = self.experts(self.features(batch))
-        observed = self.observed(batch)
-        alpha = masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
-        return moment_average(experts.loc, experts.scale, alpha.unsqueeze(-1))
+        return moment_average(experts.loc, experts.scale, self.alpha(self.observed(batch)).unsqueeze(-1))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.guide import masked_logits
-from pyro_mmvae.guides.poe import PoE
+from pyro_mmvae.guides.poe import PoE, PriorExpert
 from pyro_mmvae.modality import Modality
 
 _MAX_INPUTS = 8
@@ -23,15 +23,18 @@ class MoPoE(PoE):
     Args:
         modalities: see `Guide`.
         latent_dim: dimension D of z.
-        prior_expert: multiply every product with the prior N(0, I) too.
+        prior_expert: which products the prior N(0, I) is a factor of: "always" all; "joint" that of the whole set of
+            two or more inputs alone, as in the authors' code; "never" none.
 
     Raises:
-        ValueError: more than 8 inputs, which would need more than 255 components.
+        ValueError: an unknown `prior_expert`, or more than 8 inputs, which would need more than 255 components.
     """
 
     members: Tensor
 
-    def __init__(self, modalities: Sequence[Modality], latent_dim: int, *, prior_expert: bool = True) -> None:
+    def __init__(
+        self, modalities: Sequence[Modality], latent_dim: int, *, prior_expert: PriorExpert = "always"
+    ) -> None:
         super().__init__(modalities, latent_dim, prior_expert=prior_expert)
         count = len(self.inputs)
         if count > _MAX_INPUTS:
@@ -47,15 +50,25 @@ class MoPoE(PoE):
         """One component for each non-empty subset of the inputs."""
         return len(self.members)
 
+    def is_joint(self, observed: Tensor) -> Tensor:
+        """Return where all of two or more inputs are observed: as published, smaller subsets have no prior."""
+        return observed.all(dim=-1) & (observed.shape[-1] > 1)
+
     def component(self, batch: Batch) -> TorchDistribution:
         """Return the product of all observed experts: the component of exactly what is observed."""
         return super().posterior(batch)
+
+    def point(self, batch: Batch) -> Tensor:
+        """Return the mean of the component of exactly what is observed: the most informed one."""
+        mean: Tensor = self.component(batch).mean
+        return mean
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the mixture; the component of a subset that is not observed throughout has weight zero."""
         experts, observed = self.experts(self.features(batch)), self.observed(batch)
         precision = experts.scale.pow(-2)
-        total = _over_subsets(precision) + float(self.prior_expert)
+        # Every row of `members` is a pattern of what is observed, and its product one of these.
+        total = _over_subsets(precision) + self.prior_precision(self.members)
         loc = _over_subsets(experts.loc * precision) / total
         there = (observed.unsqueeze(-2) | ~self.members).all(dim=-1)  # (*lead, B, S)
         anything = observed.any(dim=-1)[..., None, None]

@@ -17,6 +17,8 @@ from pyro_mmvae.modality import Modality
 class Transformer(ExpertGuide):
     """Gaussian read off a multi-head transformer encoder whose tokens are the observed experts (Gupta 2021, 6.2.2).
 
+    It mixes two or more observed experts; a lone one is kept as it is, sample by sample (Gupta 2021, eq. 3.7).
+
     A token is a projection of an expert's mean and scale plus a learned embedding of its modality; the output is the
     mean over the observed tokens. Layers normalise their input, and the last one its output too; without that the
     first steps of training are erratic. Order does not matter, and there is no dropout.
@@ -47,11 +49,14 @@ class Transformer(ExpertGuide):
         self.moments = GaussianHead(width, latent_dim)
 
     def posterior(self, batch: Batch) -> TorchDistribution:
-        """Return the Gaussian read off the observed experts."""
+        """Return the Gaussian read off the observed experts, or the one expert that is observed."""
         experts = self.experts(self.features(batch))
         tokens = self.token(torch.cat([experts.loc, experts.scale], dim=-1)) + self.modality
         observed = self.observed(batch)
-        loc, scale = self.moments(self._encode(tokens, observed))
+        mixed = self.moments(self._encode(tokens, observed))
+        own = [torch.where(observed.unsqueeze(-1), part, 0.0).sum(-2) for part in experts]
+        alone = observed.sum(dim=-1, keepdim=True) == 1
+        loc, scale = (torch.where(alone, one, many) for one, many in zip(own, mixed, strict=True))
         return prior_where_blind(loc, scale, observed)
 
     def _encode(self, tokens: Tensor, observed: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -140,3 +140,15 @@ def _refuse_nonfinite(name: str, value: Tensor) -> None:
             f"{name!r} holds NaN or infinite values in samples {rows[:8]}{'...' if len(rows) > 8 else ''}; "
             f"mark missing values in `observed` or clean the data"
         )
+
+
+def batch_of(item: Any) -> Batch:
+    """Return the `Batch` of what a data loader gave: itself, or the field `batch` of a larger record.
+
+    Raises:
+        TypeError: it is neither.
+    """
+    found = item if isinstance(item, Batch) else getattr(item, "batch", None)
+    if not isinstance(found, Batch):
+        raise TypeError(f"expected a Batch or a record with a field `batch`, got {type(item).__name__}")
+    return found

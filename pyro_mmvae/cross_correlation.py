@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
@@ -12,9 +12,36 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.guide import Guide
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.table import Alignment, Subset
+
+
+def cross_correlation(first: Tensor, second: Tensor, both: Tensor | None = None) -> Tensor:
+    """Return the correlations over a batch of every dimension of one latent with every dimension of another.
+
+    Gupta 2021, section 5.3 and Fig. 6.1-6.2. `plot_cross_correlations` draws it.
+
+    Args:
+        first: (B, D) latents of B samples, e.g. the means of one posterior.
+        second: (B, E) latents of the same samples.
+        both: (B,) bool, the samples that count; all when left out.
+
+    Returns:
+        (D, E), from -1 to 1. A dimension that does not vary has correlation zero.
+
+    Raises:
+        ValueError: the shapes do not fit, or there are less than two samples.
+    """
+    if first.dim() != 2 or second.dim() != 2 or len(first) != len(second) or len(first) < 2:
+        shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(f"expected latents (B, D) and (B, E) of the same B > 1 samples, got {shapes}")
+    there = torch.ones(len(first), dtype=torch.bool, device=first.device) if both is None else both
+    if there.shape != first.shape[:1]:
+        raise ValueError(f"expected both of shape {tuple(first.shape[:1])}, got {tuple(there.shape)}")
+    return _correlations(first[None], second[None], there[None])[0]
 
 
 @dataclass(frozen=True)
@@ -45,8 +72,7 @@ class CrossCorrelation:
 
     def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor) -> Tensor:
         """Return the norm, shape `(N, B)` and the same for all samples; see `Divergence`."""
-        first, second = _standardised(q.mean, both), _standardised(p.mean, both)
-        matrix = torch.einsum("nbd,nbe->nde", first, second)
+        matrix = _correlations(q.mean, p.mean, both)
         gap = matrix - torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
         norm = torch.linalg.vector_norm(gap, ord=1 if self.norm == "l1" else 2, dim=(-2, -1))
         return norm.unsqueeze(-1).expand(both.shape)
@@ -78,6 +104,36 @@ def with_cross_correlation(
     added = copy.copy(objective)
     added.table = replace(table, alignments=[*table.alignments, *extra], name=f"{table.name} + cross-correlation")
     return added
+
+
+@torch.no_grad()
+def latent_correlations(guide: Guide, batches: Iterable[Batch]) -> dict[str, Tensor]:
+    """Return the cross-correlation matrices of every two inputs' latents, `(D, D)` by `first, second`.
+
+    Args:
+        guide: each input's latent is the point (`Guide.point`) of the posterior of this input alone.
+        batches: samples; for each pair of inputs those count that have both, and pairs that less than two have are
+            left out.
+    """
+    device = next(guide.parameters()).device
+    points: dict[str, list[Tensor]] = {name: [] for name in guide.inputs}
+    there: dict[str, list[Tensor]] = {name: [] for name in guide.inputs}
+    for batch in batches:
+        for name in guide.inputs:
+            seen = batch.given([name]).to(device)
+            points[name].append(guide.point(seen).cpu())
+            there[name].append(seen.observed[name].cpu())
+    values, masks = ({n: torch.cat(parts) for n, parts in kind.items()} for kind in (points, there))
+    return {
+        f"{a}, {b}": cross_correlation(values[a], values[b], masks[a] & masks[b])
+        for a, b in combinations(guide.inputs, 2)
+        if int((masks[a] & masks[b]).sum()) > 1
+    }
+
+
+def _correlations(first: Tensor, second: Tensor, both: Tensor) -> Tensor:
+    """Return the matrices `(N, D, E)` of values `(N, B, D)` and `(N, B, E)`."""
+    return torch.einsum("nbd,nbe->nde", _standardised(first, both), _standardised(second, both))
 
 
 def _standardised(value: Tensor, both: Tensor) -> Tensor:

@@ -9,9 +9,14 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
+from pyro_mmvae.requirements import ONE_GAUSSIAN, requiring
+
 
 class Divergence(Protocol):
-    """A divergence between two batched distributions."""
+    """A divergence between two batched distributions.
+
+    One that does not work with every guide says so by an attribute `requires`, see `requirements.requiring`.
+    """
 
     def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor) -> Tensor:
         """Return the divergence.
@@ -42,6 +47,7 @@ def sampled_kl(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tens
     return q.log_prob(z) - p.log_prob(z)
 
 
+@requiring(ONE_GAUSSIAN)
 def wasserstein(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor | None = None) -> Tensor:
     """Return the 2-Wasserstein distance of diagonal Gaussians (Schonfeld et al. 2019, arXiv:1812.01784, eq. 4).
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyro
 import torch
-from pyro.distributions import TorchDistribution
+from pyro.distributions import MixtureSameFamily, TorchDistribution
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
@@ -61,6 +61,11 @@ class Guide(nn.Module, ABC):
         Where nothing is observed it is the prior N(0, I).
         """
 
+    @property
+    def has_component(self) -> bool:
+        """Whether `component` works: the posterior is one Gaussian, or a mixture with one for each whole subset."""
+        return self.num_components == 1 or type(self).component is not Guide.component
+
     def component(self, batch: Batch) -> TorchDistribution:
         """Return the one Gaussian that stands for exactly what is observed, batch shape `(*lead, B)`.
 
@@ -69,12 +74,32 @@ class Guide(nn.Module, ABC):
         Raises:
             IncompatibleError: the posterior is a mixture that has no component for a whole subset.
         """
-        if self.num_components > 1:
+        if not self.has_component:
             raise IncompatibleError(
                 f"the posterior of {type(self).__name__} is a mixture that has no component for a whole subset; "
                 f"use a guide that has one, such as `mopoe` or `poe`"
             )
         return self.posterior(batch)
+
+    def point(self, batch: Batch) -> Tensor:
+        """Return the z that a point estimate decodes, shape `(*lead, B, D)`.
+
+        It is the posterior's mean; for a mixture `densest_mean`, as the mean of a mixture may lie where hardly any of
+        its mass is. A subclass overrides it where there is something better, or where the posterior has no mean in
+        closed form (a flow). Where nothing is observed it is the posterior's, hence the prior's, point.
+        """
+        posterior = self.posterior(batch)
+        if isinstance(posterior, MixtureSameFamily):
+            return densest_mean(posterior)
+        mean: Tensor = posterior.mean
+        return mean
+
+    def weights(self, batch: Batch) -> Tensor | None:
+        """Return the weights that a guide gives its inputs, shape `(*lead, B, M, D)`; None: it has none.
+
+        They are zero where not observed and sum to one over M where anything is.
+        """
+        return None
 
     def forward(self, batch: Batch) -> Tensor:
         """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""
@@ -153,10 +178,34 @@ class ExpertGuide(Guide):
         super().__init__(modalities, latent_dim)
         self.heads = nn.ModuleDict({n: GaussianHead(size, latent_dim) for n, size in self.feature_sizes.items()})
 
+    @property
+    def keeps_lone_expert(self) -> bool:
+        """Whether the posterior of a single observed input is that input's own expert, sample by sample."""
+        return True
+
     def experts(self, features: Sequence[Tensor]) -> Experts:
         """Return the experts of features `(B, F_m)`, which `features` gives in the order of the inputs."""
         pairs = [self.heads[name](value) for name, value in zip(self.inputs, features, strict=True)]
         return Experts(torch.stack([p[0] for p in pairs], -2), torch.stack([p[1] for p in pairs], -2))
+
+
+def densest_mean(mixture: MixtureSameFamily) -> Tensor:
+    """Return, of the means of a mixture's components, the one at which the mixture is densest.
+
+    It is the cheap stand-in for the mixture's mode: exact where the components are far apart, and a component's mean in
+    any case. Components of weight zero are out; of several that are equally dense it is the first.
+
+    Args:
+        mixture: batch shape `(*batch)`, event shape `(D,)`.
+
+    Returns:
+        Shape `(*batch, D)`.
+    """
+    means = mixture.component_distribution.mean.movedim(-2, 0)  # (C, *batch, D)
+    weights = mixture.mixture_distribution.probs.movedim(-1, 0)
+    density = torch.where(weights > 0, mixture.log_prob(means), -torch.inf)
+    chosen = density.argmax(0, keepdim=True).unsqueeze(-1)
+    return means.gather(0, chosen.expand(1, *means.shape[1:])).squeeze(0)
 
 
 MASKED_LOGIT = -1e9

@@ -29,6 +29,7 @@ from pyro_mmvae.divergences import kl, sampled_kl
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
+from pyro_mmvae.requirements import COMPONENT, ONE_GAUSSIAN, Requirement
 from pyro_mmvae.shapes import constant
 from pyro_mmvae.table import Table
 
@@ -61,7 +62,8 @@ class Objective(ELBO):
             that Shi et al. use, an approximation.
         by_component: infer every row from `Guide.component`, the one Gaussian that stands for exactly its subset,
             where a guide's posterior is a mixture over subsets.
-        needs_mixture: refuse guides whose posterior is no mixture.
+        requires: what the bound needs of model and guide beside what its divergences say of themselves (see
+            `requirements`).
         seed: of the rows that a table with `max_terms` draws in each step. Every process draws the same.
         validate: run Pyro's and PyTorch's argument checks, which wait for the device: always (True), never (False)
             or on the first batch alone (None).
@@ -79,7 +81,7 @@ class Objective(ELBO):
         pooled_strata: bool = False,
         doubly_reparameterised: bool = False,
         by_component: bool = False,
-        needs_mixture: bool = False,
+        requires: Sequence[Requirement] = (),
         seed: int = 0,
         validate: bool | None = None,
     ) -> None:
@@ -93,7 +95,7 @@ class Objective(ELBO):
         self.pooled_strata = pooled_strata
         self.doubly_reparameterised = doubly_reparameterised
         self.by_component = by_component
-        self.needs_mixture = needs_mixture
+        self.requires = tuple(requires)
         self.seed = seed
         self.validate = validate
         self.step = 0
@@ -111,11 +113,11 @@ class Objective(ELBO):
         return str(self.table)
 
     def check(self, model: nn.Module, guide: nn.Module) -> None:
-        """Refuse a model and guide that lack what the table names.
+        """Refuse a model and guide that lack what the table names, or what somebody requires.
 
         Raises:
-            IncompatibleError: the guide cannot see an input, the model cannot decode a target, or the objective
-                needs a mixture and the guide's posterior is none.
+            IncompatibleError: the guide cannot see an input, the model cannot decode a target, or a requirement is
+                not met.
         """
         if not isinstance(model, MultimodalVAE) or not isinstance(guide, Guide):
             raise TypeError(f"expected a MultimodalVAE and a Guide, got {type(model).__name__}, {type(guide).__name__}")
@@ -129,16 +131,23 @@ class Objective(ELBO):
                 f"the objective decodes {lacking}, but the model decodes only {list(model.names)}; "
                 f"give these modalities a decoder or leave them out of the targets"
             )
-        if self.by_component and type(guide).component is Guide.component and guide.num_components > 1:
-            raise IncompatibleError(
-                f"this bound infers every row from one Gaussian, but the posterior of {type(guide).__name__} is a "
-                f"mixture without one for a whole subset; use `mopoe` or `poe`, or the objective `mmvae`"
-            )
-        if self.needs_mixture and guide.num_components == 1 and len(guide.inputs) > 1:
-            raise IncompatibleError(
-                f"this bound scores under a mixture, but the posterior of {type(guide).__name__} is one Gaussian; "
-                f"use a mixture guide such as `moe`, or the objective `extended` for the same rows"
-            )
+        for requirement, who in self.requirements.items():
+            if not requirement.met(model, guide, self.table):
+                raise IncompatibleError(requirement.explain(who, guide, self.table))
+
+    @property
+    def requirements(self) -> dict[Requirement, str]:
+        """All that is required of model and guide, and by whom: by the bound itself and by its divergences."""
+        bound = self.table.name or "this bound"
+        found = {requirement: bound for requirement in (*self.requires, *([COMPONENT] if self.by_component else []))}
+        for divergence in dict.fromkeys(a.divergence for a in self.table.alignments):
+            for requirement in getattr(divergence, "requires", ()):
+                # What every row is inferred from is one Gaussian already.
+                if not (self.by_component and requirement is ONE_GAUSSIAN):
+                    found.setdefault(
+                        requirement, f"the divergence {getattr(divergence, '__name__', 'of an alignment')}"
+                    )
+        return found
 
     def evaluate(self, model: MultimodalVAE, guide: Guide, batch: Batch, *, training: bool = True) -> Bound:
         """Run guide and model once and return the bound with all its parts; nothing waits for the device.
@@ -228,6 +237,8 @@ class Objective(ELBO):
         return 0.0 * torch.stack([p.sum() for p in parameters]).sum() if parameters else 0.0
 
     def _kl(self, posterior: TorchDistribution, prior: TorchDistribution, z: Tensor) -> Tensor:
+        if not z.shape[-3]:  # alignments alone
+            return z.new_zeros(())
         if posterior.batch_shape[-2] > z.shape[-3]:  # further subsets belong to alignments alone
             posterior = take_rows(posterior, range(z.shape[-3]))
         if not self.importance_weighted:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning
-import torch
 
+from pyro_mmvae.checkpoints import PREFIX, load_checkpoint
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.history import History
@@ -17,9 +17,6 @@ from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.objective import Loss, Objective
 from pyro_mmvae.place import Place
 from pyro_mmvae.training import PLACE, Training
-
-PREFIX = "loss."
-"""What names of weights begin with in a checkpoint of `Training`."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ def _refuse_misfits(phases: Sequence[Phase], model: MultimodalVAE, guide: Guide)
 
 
 def _begun(last: Path, phases: int) -> _Begun:
-    checkpoint = torch.load(last, map_location="cpu", weights_only=True)
+    checkpoint = load_checkpoint(last)
     place = Place(**checkpoint.get(PLACE, {}))
     if place.phases != phases:
         raise ValueError(f"{last} belongs to a run of {place.phases} phases, not of {phases}; resume it with its own")

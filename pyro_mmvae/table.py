@@ -48,20 +48,20 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows and alignments of an objective.
+    """All rows and alignments of an objective; there may be alignments alone, which decode nothing.
 
     A table with more than `max_terms` rows is not evaluated whole: every training step draws that many of them, and
     as many alignments, and scales their weights up, so that the expected loss and gradient are those of the table.
 
     Args:
-        terms: the rows.
+        terms: the rows, possibly none.
         alignments: penalties between posteriors.
         name: printed as the title.
         max_terms: largest number of rows of a training step; all of them when left out.
         always: number of leading rows that every step has; the others are drawn.
 
     Raises:
-        ValueError: there is no row, or no place for a drawn one beside those that every step has.
+        ValueError: there is neither row nor alignment, or no place for a drawn one beside those that every step has.
     """
 
     terms: Sequence[Term]
@@ -72,9 +72,9 @@ class Table:
 
     def __post_init__(self) -> None:
         """Refuse an empty table, and a budget that the rows of every step use up."""
-        if not self.terms:
-            raise ValueError("an objective needs at least one term, got none")
-        if self.max_terms is not None and self.max_terms <= min(self.always, len(self.terms) - 1):
+        if not self.terms and not self.alignments:
+            raise ValueError("an objective needs at least one term or alignment, got none")
+        if self.max_terms is not None and self.max_terms <= max(min(self.always, len(self.terms) - 1), 0):
             raise ValueError(f"max_terms: expected at least {self.always + 1}, got {self.max_terms}")
 
     def drawn(self, rng: Random, at_least: int = 0) -> Table:
@@ -122,17 +122,16 @@ class Table:
             [_braces(t.given), *(_number(t.decode.get(n, 0.0)) for n in self.targets), _number(t.kl), _number(t.weight)]
             for t in self.terms
         ]
-        lines = _markdown([head, *body])
+        lines = _markdown([head, *body]) if body else []
         lines += [
             f"- {_number(a.weight)} {getattr(a.divergence, '__name__', 'D')}(q({_braces(a.of)}) || q({_braces(a.to)}))"
             for a in self.alignments
         ]
         if self.max_terms is not None and self.max_terms < len(self.terms):
             drawn, pool = self.max_terms - self.always, len(self.terms) - self.always
-            which = f"{drawn} of the last {pool}" if self.always else f"{drawn}"
-            lines.append(
-                f"- each training step draws {which} rows at random and scales their weights by {pool / drawn:g}"
-            )
+            lines.append(_draws(f"{drawn} of the last {pool} rows" if self.always else f"{drawn} rows", pool / drawn))
+        elif self.max_terms is not None and self.max_terms < len(self.alignments):
+            lines.append(_draws(f"{self.max_terms} of the alignments", len(self.alignments) / self.max_terms))
         return "\n".join(([f"{self.name}:"] if self.name else []) + lines)
 
 
@@ -187,6 +186,10 @@ def _sample(rng: Random, pool: Sequence[T], count: int) -> tuple[list[T], float]
     """Draw without replacement, in the order of the pool; the factor makes the expected sum that of the pool."""
     places = sorted(rng.sample(range(len(pool)), count))
     return [pool[i] for i in places], len(pool) / count
+
+
+def _draws(which: str, factor: float) -> str:
+    return f"- each training step draws {which} at random and scales their weights by {factor:g}"
 
 
 def _braces(subset: Subset) -> str:

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from pyro_mmvae.batch import Batch
+from pyro_mmvae.batch import batch_of
 from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.history import COUNT, SUM
@@ -38,7 +38,7 @@ class Training(lightning.LightningModule):
     first, its number is part of the seed.
 
     Checkpoints are to be written at the end of an epoch (`ModelCheckpoint(save_on_train_epoch_end=True)`); a run that
-    is killed repeats the epoch from its start. Loaders with workers are to be `pyro_mmvae.data.loader.EpochLoader`s.
+    is killed repeats the epoch from its start. A loader with workers is to be an `EpochLoader`, as from `make_loader`.
 
     Args:
         loss: `objective(model, guide)`. It is the only attribute that holds modules, so that a checkpoint has every
@@ -145,8 +145,9 @@ class Training(lightning.LightningModule):
         return self._step(batch, "train")
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the loss and its parts on held-out data."""
-        self._step(batch, "val")
+        """Log the loss and its parts on held-out data; a process may have none in its last batch."""
+        if batch_of(batch).size:
+            self._step(batch, "val")
 
     def _step(self, batch: Any, stage: str) -> Tensor:
         inner = batch_of(batch)
@@ -238,18 +239,6 @@ class Training(lightning.LightningModule):
                 "the exponential schedule needs to know the length of an epoch; give max_epochs and a sized loader"
             )
         return total, math.inf
-
-
-def batch_of(item: Any) -> Batch:
-    """Return the `Batch` of what a data loader gave: itself, or the field `batch` of a larger record.
-
-    Raises:
-        TypeError: it is neither.
-    """
-    found = item if isinstance(item, Batch) else getattr(item, "batch", None)
-    if not isinstance(found, Batch):
-        raise TypeError(f"expected a Batch or a record with a field `batch`, got {type(item).__name__}")
-    return found
 
 
 def _warn_of_early_workers(loader: Any) -> None:

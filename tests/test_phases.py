@@ -13,7 +13,8 @@ from support import LATENT, SIZES, build, data
 from torch import nn
 
 from pyro_mmvae import Batch, IncompatibleError, Modality, MultimodalVAE, guides
-from pyro_mmvae.data.loader import EpochLoader
+from pyro_mmvae.data.loader import EpochLoader, make_loader
+from pyro_mmvae.data.samples import InMemory
 from pyro_mmvae.history import History
 from pyro_mmvae.likelihoods.normal import Normal
 from pyro_mmvae.objectives.mixing import mixing
@@ -80,7 +81,31 @@ def test_another_plan_is_refused(tmp_path):
     assert "2 phases, not of 3" in (tmp_path / "errors.txt").read_text()
 
 
-def test_noise_and_order_differ_between_phases(tmp_path):
+class Seen(InMemory):
+    """Notes what it is asked for."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.asked = []
+
+    def batch(self, draws):
+        self.asked.append((draws.epoch, draws.rows.tolist()))
+        return super().batch(draws)
+
+
+def test_orders_go_on_over_phases(tmp_path):
+    model, guide = networks()
+    seen = Seen(Batch.of({n: data()[n] for n in SIZES}))
+    memory = Memory()
+    memory.train_dataloader = lambda: make_loader(seen, 6, shuffle=True)
+    memory.val_dataloader = lambda: []
+    phases = [Phase(objective(guide), 2, ("guide",)), Phase(objective(guide), 2)]
+    fit_phases(phases, model, guide, memory, make_trainer=make_trainer(tmp_path))
+    assert [epoch for epoch, _ in seen.asked] == [0, 1, 2, 3]
+    assert len({tuple(rows) for _, rows in seen.asked}) == 4
+
+
+def test_noise_differs_between_phases(tmp_path):
     """Nothing is learnt, so that the same noise in the same order would give the same losses."""
     rows = run(tmp_path, phases=[[1, ["model", "guide"]]] * 2, learning_rate=0.0)["rows"]
     assert rows[0]["train/loss"] != rows[1]["train/loss"]

@@ -15,8 +15,9 @@ from lightning.pytorch.callbacks import Callback
 from support import build, data, pair
 
 from pyro_mmvae import Batch
+from pyro_mmvae.batch import batch_of
 from pyro_mmvae.learning_rate import LearningRate
-from pyro_mmvae.training import History, Training, batch_of
+from pyro_mmvae.training import History, Training
 
 
 def test_a_killed_run_resumes_to_the_same_numbers(tmp_path):
@@ -143,6 +144,20 @@ def test_rmsprop_takes_the_steps_of_torch(tmp_path):
     optimiser.step()
     for ours, theirs in zip(loss.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_a_process_without_a_sample_in_the_last_batch_changes_nothing(tmp_path):
+    found = []
+    for empty in (0, 1):
+        torch.manual_seed(0)
+        model, guide = pair("poe")
+        whole, history = Batch.of(data()), History(tmp_path / "history.csv")
+        held_out = torch.utils.data.DataLoader([whole] + [whole[:0]] * empty, batch_size=None)
+        train = torch.utils.data.DataLoader([whole], batch_size=None)
+        module = Training(build("mixing", guide)(model, guide))
+        trainer(tmp_path, max_epochs=1, callbacks=[history]).fit(module, train, held_out)
+        found.append(history.rows[0]["val/loss"])
+    assert found[0] == found[1]
 
 
 def test_anything_but_a_batch_is_refused():

@@ -14,11 +14,11 @@ import lightning
 import torch
 import torch.distributions.normal
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch, Schedule, guides
-from pyro_mmvae.data.loader import EpochLoader
-from pyro_mmvae.data.sampler import Draw, EpochSampler
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import Draws
 from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.objectives.mixing import mixing
 from pyro_mmvae.phases import Phase, fit_phases
@@ -40,24 +40,20 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-class Rows(Dataset):
+class Rows:
     """Samples of the reference model, one in three without its first modality; "b" is a little other in each epoch."""
 
     def __init__(self, truth: LinearGaussian) -> None:
         batch = truth.sample(24, seed=1)
         missing = torch.arange(24) % 3 != 0
-        self.batch = Batch.of(batch.data, {"a": missing})
+        self.all = Batch.of(batch.data, {"a": missing})
 
     def __len__(self) -> int:
-        return self.batch.size
+        return self.all.size
 
-    def __getitem__(self, draw: Draw) -> Draw:
-        return draw
-
-    def collate(self, draws: list[Draw]) -> Batch:
-        batch = self.batch[torch.tensor([draw.index for draw in draws])]
-        moved = batch.data["b"] + 0.1 * torch.tensor([[draw.epoch] for draw in draws])
-        return Batch.of({**batch.data, "b": moved}, batch.observed)
+    def batch(self, draws: Draws) -> Batch:
+        batch = self.all[draws.rows]
+        return Batch.of({**batch.data, "b": batch.data["b"] + 0.1 * draws.epoch}, batch.observed)
 
 
 class Kill(Callback):
@@ -77,19 +73,18 @@ class Data(lightning.LightningDataModule):
         self.rows, self.options = rows, options
 
     def loader(self, shuffle: bool) -> DataLoader:
-        trainer = self.trainer
-        sampler = EpochSampler(
-            len(self.rows), shuffle=shuffle, seed=3, rank=trainer.global_rank, world_size=trainer.world_size
-        )
-        kind = DataLoader if self.options["plain_loader"] else EpochLoader
-        return kind(
+        loader = make_loader(
             self.rows,
-            8 // trainer.world_size,
-            sampler=sampler,
-            collate_fn=self.rows.collate,
-            num_workers=self.options["workers"],
-            persistent_workers=self.options["persistent"],
+            8,
+            shuffle=shuffle,
+            seed=3,
+            trainer=self.trainer,
+            workers=self.options["workers"],
+            persistent=self.options["persistent"],
         )
+        if self.options["plain_loader"]:
+            loader.__class__ = DataLoader
+        return loader
 
     def train_dataloader(self) -> DataLoader:
         return self.loader(shuffle=True)

@@ -7,7 +7,6 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -17,7 +16,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from torch import nn
 
-from pyro_mmvae import Guide, Modality, MultimodalVAE, Schedule, guides, likelihoods, objectives
+from pyro_mmvae import Guide, IncompatibleError, Modality, MultimodalVAE, Schedule, guides, likelihoods, objectives
+from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.likelihoods import Likelihood, Normal
 from pyro_mmvae.registry import load_member, member_names
 
@@ -50,7 +50,9 @@ class ObjectiveTable(FromCode):
         printed = str(build(INPUTS, TARGETS, beta=beta)).splitlines()[1:]
         table = [line for line in printed if line.startswith("|")]
         formula = " ".join(_paragraphs(build)[0]).removeprefix("Return ").removesuffix(".")
-        return ["```text", formula, "```", "", *_after_summary(build), "", *table, "", *printed[len(table) :]]
+        needs = ", ".join(str(requirement) for requirement in build(INPUTS, TARGETS).requirements)
+        printed = [*printed[len(table) :], *(["", f"Requires {needs}."] if needs else [])]
+        return ["```text", formula, "```", "", *_after_summary(build), "", *table, "", *printed]
 
 
 class GuideTable(FromCode):
@@ -62,7 +64,7 @@ class GuideTable(FromCode):
 
 
 class FitTable(FromCode):
-    """Which guide works with which objective, found by trying."""
+    """Which guide works with which objective, by what they declare that they require (`Objective.check`)."""
 
     def lines(self) -> list[str]:
         """Return a table of guides by objectives."""
@@ -83,23 +85,26 @@ class LikelihoodTable(FromCode):
 class OptionTable(FromCode):
     """The fields of a dataclass that holds options: ```` ```{option-table} MODULE CLASS ````.
 
-    With `:presets:`, what the module's `resolved` makes of a default without and with data stands in its place.
+    Presets that set an option otherwise are named beside its default. With `:own:`, options that every run has are left
+    out unless their default is the experiment's own.
     """
 
     required_arguments = 2
-    option_spec: ClassVar[dict[str, Any]] = {"presets": directives.flag}
+    option_spec: ClassVar[dict[str, Any]] = {"own": directives.flag}
 
     def lines(self) -> list[str]:
         """Return a table with one row for each field."""
         module = importlib.import_module(self.arguments[0])
         cls = getattr(module, self.arguments[1])
         documents = _field_documents(cls)
-        presets = _presets(module, cls) if "presets" in self.options else {}
+        common = {f.name: f.default for f in dataclasses.fields(RunConfig)} if "own" in self.options else {}
         rows = []
         for field in dataclasses.fields(cls):
+            if field.name in common and common[field.name] == field.default:
+                continue
             positional = "Positional" in str(field.type)
             name = field.name.upper() if positional else f"--{field.name.replace('_', '-')}"
-            default = "" if positional else presets.get(field.name, f"`{field.default}`")
+            default = "" if positional else _defaults(cls, field)
             rows.append([f"`{name}`", default, documents.get(field.name, "")])
         return _table(["option", "default", "meaning"], rows)
 
@@ -147,7 +152,7 @@ def _fits(guide: str, objective: str, inputs: list[str]) -> bool:
     parts = [Modality(n, Normal((1,)), nn.Linear(1, 1), nn.Linear(1, 1)) for n in inputs]
     try:
         objectives.load(objective)(inputs, inputs)(MultimodalVAE(parts, 1), guides.load(guide)(parts, 1))
-    except ValueError:
+    except IncompatibleError:
         return False
     return True
 
@@ -178,19 +183,22 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in [head, ["---"] * len(head), *safe]]
 
 
-def _presets(module: ModuleType, cls: type) -> dict[str, str]:
-    demo, paper = (dataclasses.asdict(module.resolved(cls(**given))) for given in ({}, {"data": Path("DIR")}))
-    return {n: f"`{demo[n]}`; with data `{paper[n]}`" for n in demo if n != "data" and demo[n] != paper[n]}
+def _defaults(cls: type, field: dataclasses.Field[Any]) -> str:
+    presets = cls.presets() if issubclass(cls, RunConfig) else {}
+    others = [f"{n} `{p.options[field.name]}`" for n, p in presets.items() if field.name in p.options]
+    return "; ".join(["" if field.default is dataclasses.MISSING else f"`{field.default}`", *others])
 
 
 def _field_documents(cls: type) -> dict[str, str]:
-    """Return the strings that stand below the fields of a class."""
-    (definition,) = ast.parse(inspect.getsource(cls)).body
-    assert isinstance(definition, ast.ClassDef)
-    documents = {}
-    for field, after in zip(definition.body, definition.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            documents[ast.unparse(field.target)] = " ".join(str(after.value.value).split())
+    """Return the strings that stand below the fields of a class and of those that it derives from."""
+    documents: dict[str, str] = {}
+    for base in reversed([base for base in cls.__mro__ if dataclasses.is_dataclass(base)]):
+        (definition,) = ast.parse(inspect.getsource(base)).body
+        assert isinstance(definition, ast.ClassDef)
+        for field, after in zip(definition.body, definition.body[1:], strict=False):
+            said = after.value if isinstance(after, ast.Expr) else None
+            if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Constant):
+                documents[ast.unparse(field.target)] = " ".join(str(said.value).split())
     return documents
 
 

@@ -52,5 +52,5 @@ for name, part in bound.parts().items():
 
 # [infer]
 with torch.no_grad():
-    posterior = guide.posterior(batch.given(["motion"]))  # from the motion alone
-    sound = model.predict(posterior.mean, "sound")  # (400, 10); the prior's guess where motion is missing
+    z = guide.point(batch.given(["motion"]))  # from the motion alone
+    sound = model.predict(z, "sound")  # (400, 10); the prior's guess where motion is missing

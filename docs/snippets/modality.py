@@ -64,7 +64,8 @@ loss(batch).backward()
 
 # [predict]
 with torch.no_grad():
-    posterior = guide.posterior(batch.given(["touch", "temperature"]))  # batch shape (8,), event shape (6,)
-    material = model.predict(posterior.mean, "material")  # probabilities, (8, 5)
+    seen = batch.given(["touch", "temperature"])
+    material = model.predict(guide.point(seen), "material")  # probabilities, (8, 5)
+    posterior = guide.posterior(seen)  # batch shape (8,), event shape (6,)
     force = model.decode(posterior.sample((100,)), "force")  # a distribution of batch shape (100, 8)
     within = force.log_prob(values["force"].nan_to_num())  # (100, 8)

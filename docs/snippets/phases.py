@@ -10,7 +10,8 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from pyro_mmvae import Batch, Modality, MultimodalVAE
-from pyro_mmvae.data.loader import EpochLoader
+from pyro_mmvae.data.loader import EpochLoader, make_loader
+from pyro_mmvae.data.samples import InMemory
 from pyro_mmvae.guides.poe import PoE
 from pyro_mmvae.history import History
 from pyro_mmvae.likelihoods import Normal
@@ -32,16 +33,20 @@ folder = Path(mkdtemp())
 
 
 class Data(lightning.LightningDataModule):
-    """All samples in one batch."""
+    """Batches of the samples."""
 
     def train_dataloader(self) -> EpochLoader[Batch]:
-        """Return it."""
-        return EpochLoader([batch], batch_size=None)
+        """Return them in a new order in each epoch."""
+        return make_loader(InMemory(batch), 100, shuffle=True)
 
 
 # [phases]
 phases = [
-    Phase(mixing(["sound"], ["sound"]), epochs=20, trainable=("guide.encoders.sound", "guide.heads.sound", "model")),
+    Phase(
+        mixing(["sound"], ["sound"]),
+        epochs=20,
+        trainable=("guide.encoders.sound", "guide.heads.sound", "model.decoders.sound"),
+    ),
     Phase(
         alignment(["sound", "motion"], ["sound"]), epochs=20, trainable=("guide.encoders.motion", "guide.heads.motion")
     ),

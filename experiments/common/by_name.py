@@ -68,13 +68,13 @@ def programs() -> dict[str, str]:
 
 
 def experiments() -> list[str]:
-    """Return the names of all experiments: the folders with a file `experiment.py`."""
-    return [folder.name for folder in _folders("experiment.py")]
+    """Return the names of all experiments: what can be run and has a file `experiment.py`."""
+    return [folder.name for folder in _folders("__main__.py", "experiment.py")]
 
 
-def _folders(file: str) -> list[Path]:
+def _folders(*files: str) -> list[Path]:
     folders = [Path(path, name) for name in names_in(EXPERIMENTS) for path in _paths(EXPERIMENTS)]
-    return [folder for folder in folders if (folder / file).is_file()]
+    return [folder for folder in folders if all((folder / file).is_file() for file in files)]
 
 
 def _summary(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import reprlib
 import textwrap
 import types
 import typing
@@ -13,14 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
 
 import tyro
 import yaml
+from tyro import MISSING_NONPROP
 
-from pyro_mmvae.experiments.common.files import write_text
+from pyro_mmvae.files import write_text
 
 if TYPE_CHECKING:
     from pyro_mmvae.experiments.common.run_config import Preset, RunConfig
 
 C = TypeVar("C")
 R = TypeVar("R", bound="RunConfig")
+MAX_YAML, MAX_DEPTH = 2**20, 20
+"""Bytes of a file of options, and how deep lists in it may be nested."""
 EXPERIMENT = "experiment"
 """Line of the file that names the experiment, a class variable of the dataclass."""
 
@@ -45,10 +49,9 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
     config = filled(base, words)
     # In turn: one implied option may decide about the next.
     while missing := {n: v for n, v in config.implied().items() if getattr(config, n) is None and v is not None}:
-        base |= missing
         config = dataclasses.replace(config, **missing)
     if len(words) < len(rest):
-        filled(base, rest)
+        tyro.cli(cls, args=["--help"], default=config, prog=prog, description=cls.about)
     config.check()
     return dataclasses.replace(config, config=None, out=config.run)
 
@@ -60,7 +63,8 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
         SystemExit: bad options, after a message; or `--help`.
     """
     given, rest = _file(cls, argv, prog)
-    return tyro.cli(cls, args=rest, default=cls(**given) if given else None, prog=prog, description=description)
+    default = cls(**given) if given else MISSING_NONPROP
+    return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
 
 
 def _file(cls: type, argv: Sequence[str], prog: str) -> tuple[dict[str, Any], list[str]]:
@@ -90,6 +94,8 @@ def said(cls: type, path: Path) -> dict[str, Any]:
         ValueError: the file is not a mapping, names an unknown option, or gives one a value of the wrong type.
     """
     content = mapping(path)
+    if content.get("config") is not None:
+        raise ValueError(f"{path}: `config` names a file of options; give it on the command line")
     experiment = getattr(cls, EXPERIMENT, None)
     if (named := content.pop(EXPERIMENT, experiment)) != experiment:
         raise ValueError(f"{path} is of the experiment {named!r}, not of {experiment!r}")
@@ -106,13 +112,32 @@ def mapping(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: it is not YAML, or not a mapping.
     """
+    if path.stat().st_size > MAX_YAML:
+        raise ValueError(f"{path}: expected options in at most {MAX_YAML} bytes, got {path.stat().st_size}")
     try:
-        content = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: expected options as `name: value` lines, got {type(content).__name__}")
+        content = yaml.load(path.read_text(), _PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not YAML that holds options: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise ValueError(f"{path}: expected options as `name: value` lines, got {reprlib.repr(content)}")
     return content
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without what can grow: aliases, which multiply, and deep nesting."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not admitted")
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 def write(config: Any, path: Path) -> None:
@@ -157,8 +182,15 @@ def options(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise ValueError(f"expected name=value, got {pair!r}")
-        found[name] = _number(yaml.safe_load(value))
+        found[name] = _number(_value(value))
     return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return yaml.load(text, _PlainLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"expected a value, got {reprlib.repr(text)}: {' '.join(str(error).split())}") from error
 
 
 def _converted(value: Any, hint: Any, where: str) -> Any:
@@ -168,7 +200,7 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
         if fitted is not _MISFIT:
             return fitted
     expected = " or ".join(getattr(c, "__name__", str(c)) for c in choices)
-    raise ValueError(f"{where}: expected {expected}, got {value!r}")
+    raise ValueError(f"{where}: expected {expected}, got {reprlib.repr(value)}")
 
 
 def _number(value: Any) -> Any:
@@ -187,9 +219,10 @@ def _fitted(value: Any, choice: Any) -> Any:
     if choice is type(None):
         return None if value is None else _MISFIT
     if get_origin(choice) is typing.Literal:
-        return value if value in get_args(choice) else _MISFIT
-    if get_origin(choice) in (list, tuple):
-        return get_origin(choice)(value) if isinstance(value, list) else _MISFIT
+        return value if isinstance(value, str | int) and value in get_args(choice) else _MISFIT
+    if get_origin(choice) is tuple:
+        parts = [_fitted(part, get_args(choice)[0]) for part in value] if isinstance(value, list) else [_MISFIT]
+        return _MISFIT if _MISFIT in parts else tuple(parts)
     if choice is Path:
         return Path(value) if isinstance(value, str) else _MISFIT
     if choice is float and not isinstance(value, bool):

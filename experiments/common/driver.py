@@ -12,24 +12,18 @@ from typing import TYPE_CHECKING, Any
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, experiments, prog
 from pyro_mmvae.experiments.common.command import run_command
-from pyro_mmvae.experiments.common.files import write_json
+from pyro_mmvae.experiments.common.ranges import check
 from pyro_mmvae.experiments.common.run_config import RunConfig
-from pyro_mmvae.experiments.common.run_folder import (
-    BEST,
-    CHECKPOINT,
-    CONFIG,
-    FIGURES,
-    METRICS,
-    claimed,
-    load_checkpoint,
-    loss_state,
-    versions,
-)
+from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, CONFIG, FIGURES, METRICS, claimed, versions
+from pyro_mmvae.files import write_json
 
 if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should not have to wait
+    import torch
+
     from pyro_mmvae import Loss
     from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
-    from pyro_mmvae.experiments.common.history import Timed
+    from pyro_mmvae.history import Timed
+    from pyro_mmvae.phases import Phase
 
 
 def main(name: str, argv: Sequence[str] | None = None) -> None:
@@ -41,7 +35,8 @@ def _run(name: str, words: list[str]) -> None:
     cls = config_class(name)
     if words and words[0] in cls.commands:
         options = cls.commands[words[0]]
-        chosen = configuration.parse(options, words[1:], f"{prog(name)} {words[0]}", options.__doc__ or "")
+        chosen: Any = configuration.parse(options, words[1:], f"{prog(name)} {words[0]}", options.__doc__ or "")
+        check(chosen)
         experiment_class(name).commands[words[0]](chosen)
     else:
         train(configuration.parse_run(cls, words, prog(name)))
@@ -91,31 +86,43 @@ def train(config: RunConfig) -> Path:
     """
     import lightning
 
-    from pyro_mmvae.experiments.common.history import history_of
     from pyro_mmvae.experiments.common.trainer import build_trainer, fit
+    from pyro_mmvae.history import history_of
 
     experiment = configured(config)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    model, guide = experiment.pair()  # what does not fit is told before anything is read or written
-    experiment.objective(guide, steps=1).check(model, guide)
-    trainer = build_trainer(config, experiment.watched)
+    # What does not fit, or is not there, is told before anything is read or written.
+    model, guide = experiment.checked_pair()
+    first = build_trainer(config, experiment.watched, config.epochs).is_global_zero
     with claimed(config):
         data = experiment.data()
-        steps = data.steps_per_epoch() * config.epochs
-        loss = experiment.objective(guide, steps)(model, guide)
-        if trainer.is_global_zero:
-            print(announcement(config, data, loss), flush=True)
-        fit(config, trainer, experiment.training(loss), data)
-        if trainer.is_global_zero:
-            _finish(experiment, loss.to(trainer.strategy.root_device).eval(), data, history_of(trainer))
+        phases = experiment.phases(guide, data.steps_per_epoch())
+        if first:
+            print(announcement(config, data, phases), flush=True)
+        trainer, module = fit(experiment, phases, model, guide, data)
+        if first:
+            loss = module.loss.to(trainer.strategy.root_device).eval()
+            _finish(experiment, loss, data, history_of(trainer))
     return config.run
 
 
+CORRELATED = 1000
+"""Samples at most over which latents are correlated."""
+
+
 def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Timed) -> None:
+    from pyro_mmvae.cross_correlation import latent_correlations
+    from pyro_mmvae.plots import plot_cross_correlations
+
     evaluation = experiment.evaluate(loss, data)
     config = experiment.config
     write_results(evaluation, config, config.run, history)
+    several = config.figures and len(loss.guide.inputs) > 1
+    if matrices := latent_correlations(loss.guide, data.judged(CORRELATED)) if several else {}:
+        plot_cross_correlations(matrices, config.run / FIGURES / "cross_correlation.png")
     print(f"\n{evaluation.report}\n")
+    if history.skipped:
+        print(f"{history.skipped} training samples could not be read and were left out of every epoch")
     drawn = f", figures: {config.run / FIGURES}" if config.figures else ""
     print(f"metrics: {config.run / METRICS}{drawn}")
 
@@ -130,13 +137,14 @@ def write_results(evaluation: Evaluation, config: RunConfig, folder: Path, histo
         evaluation.draw(folder / FIGURES, history)
 
 
-def announcement(config: RunConfig, data: RunData, loss: Loss) -> str:
+def announcement(config: RunConfig, data: RunData, phases: Sequence[Phase]) -> str:
     """Return what a run prints first: data, options and whose they are, the objective's table, the run folder."""
     options = configuration.listed(config, config.preset)
     title = f"settings: {config.preset.title}\n" if config.preset else ""
     notes = "".join(f"note: {note}\n" for note in (config.preset.notes if config.preset else ()))
+    tables = "\n\n".join(f"{p.name}{': ' * bool(p.name)}{p.objective}" for p in phases)
     going_on = f"run folder: {config.run} (a stopped run goes on with --resume)"
-    return f"\n{data.describe()}\n{title}{options}\n{notes}\n{loss.elbo}\n\n{going_on}\n"
+    return f"\n{data.describe()}\n{title}{options}\n{notes}\n{tables}\n\n{going_on}\n"
 
 
 @dataclass(frozen=True)
@@ -158,17 +166,34 @@ def open_run(run: Path, best: bool | None = None) -> Opened:
         FileNotFoundError: there is no run, or no checkpoint yet.
         ValueError: configuration or checkpoint are damaged or do not fit each other.
     """
+    from pyro_mmvae.checkpoints import load_checkpoint, loss_state
+
     config = read_config(run)
     wanted = config.early_stop is not None if best is None else best
     path = run / (BEST if wanted else CHECKPOINT)
     state = loss_state(load_checkpoint(path), path)
-    experiment = configured(config)
-    loss = experiment.loss()
+    loss = configured(config.reopened()).loss()
     try:
         loss.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
-    return Opened(experiment, loss.eval())
+    return Opened(configured(config), loss.eval())
+
+
+def device_of(name: str) -> torch.device:
+    """Return a device by name; `auto` is CUDA if there is one.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"--device {name}: {error}") from error
 
 
 def read_config(run: Path) -> RunConfig:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import lightning
 
 from pyro_mmvae import Batch, Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
 from pyro_mmvae.cross_correlation import with_cross_correlation
 from pyro_mmvae.experiments.common.by_name import build_guide, build_objective
+from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.training import History, Training
 
@@ -56,37 +57,6 @@ class Evaluation:
     draw: Callable[[Path, History | None], None] | None = None
 
 
-@dataclass(frozen=True)
-class Column:
-    """A number of a run as comparisons show it.
-
-    Attributes:
-        value: NaN if it was not measured.
-        better: whether more or less of it is better.
-        published: what a paper has for this guide and objective.
-    """
-
-    value: float
-    better: Literal["higher", "lower"] = "higher"
-    published: float | None = None
-
-    @classmethod
-    def of(
-        cls, value: float | None, better: Literal["higher", "lower"] = "higher", published: float | None = None
-    ) -> Self:
-        """Return the column of a number from `metrics.json`, where null stands for NaN."""
-        return cls(math.nan if value is None else float(value), better, published)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A curve of a run: abscissa, ordinate, and what the axes are."""
-
-    x: list[float]
-    y: list[float]
-    labels: tuple[str, str] = field(default=("", ""))
-
-
 class Experiment(ABC, Generic[C]):
     """One experiment, configured.
 
@@ -99,8 +69,13 @@ class Experiment(ABC, Generic[C]):
 
     watched: str = "val/loss"
     """Metric that decides about an early stop, at its least; one that does not change its meaning in training."""
+    training_class: ClassVar[type[Training]] = Training
+    """How the loss is trained; a subclass of `Training` may watch more than the loss."""
     commands: ClassVar[Mapping[str, Callable[[Any], None]]] = {}
     """What can be done with a trained run besides; the options stand in `Config.commands`."""
+
+    sheets: ClassVar[tuple[str, ...]] = ()
+    """Figures of a run that a comparison shows one below the other, besides `cross_correlation.png`."""
 
     def __init__(self, config: C) -> None:
         self.config = config
@@ -174,6 +149,21 @@ class Experiment(ABC, Generic[C]):
         warmup = max(round(config.beta_share * steps), 1)
         return Schedule(start, config.beta_end, steps=warmup, geometric=config.beta_shape == "geometric" and start > 0)
 
+    def phases(self, guide: Guide, steps_per_epoch: int) -> list[Phase]:
+        """Return what is trained after one another; one phase, of the objective and all epochs, by default."""
+        epochs = self.config.epochs
+        return [Phase(self.objective(guide, steps_per_epoch * epochs), epochs)]
+
+    def checked_pair(self) -> tuple[MultimodalVAE, Guide]:
+        """Return model and guide, checked to fit the objective, before any data are looked at.
+
+        Raises:
+            ValueError: parts that cannot work together.
+        """
+        model, guide = self.pair()
+        self.objective(guide, steps=1).check(model, guide)
+        return model, guide
+
     def loss(self, steps: int = 1) -> Loss:
         """Return model, guide and objective as one module, not trained, checked to fit each other."""
         model, guide = self.pair()
@@ -182,11 +172,12 @@ class Experiment(ABC, Generic[C]):
     def training(self, loss: Loss) -> Training:
         """Return the loss with its optimiser."""
         config = self.config
-        return Training(
+        return self.training_class(
             loss,
             learning_rate=config.learning_rate,
             optimiser=config.optimiser,
             schedule=config.lr_schedule,
             decay=config.lr_decay,
+            warmup=config.warmup,
             seed=config.seed,
         )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
-from pyro_mmvae.data.batches import Rows, RowSampler, batch_loader
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import Draws, Samples
+from pyro_mmvae.data.split import permutation
 from pyro_mmvae.experiments.common.experiment import RunData
 from pyro_mmvae.experiments.common.run_config import RunConfig
 
@@ -19,36 +19,6 @@ CHUNK = 500
 """Samples that are judged between two updates of a progress bar."""
 TESTED = 5
 """Key that keeps the choice of judged samples apart from other random choices."""
-
-
-class Split(Protocol):
-    """Samples of one split, made into batches."""
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        ...
-
-    def batch(self, chosen: Rows) -> Batch:
-        """Return the batch of some rows."""
-        ...
-
-
-class Fixed:
-    """A split whose values are always the same.
-
-    Args:
-        whole: all samples.
-    """
-
-    def __init__(self, whole: Batch) -> None:
-        self.whole = whole
-
-    def __len__(self) -> int:
-        return self.whole.size
-
-    def batch(self, chosen: Rows) -> Batch:
-        """Return the batch of some rows."""
-        return self.whole[chosen.rows]
 
 
 class MemoryData(RunData):
@@ -62,7 +32,9 @@ class MemoryData(RunData):
         title: what the data are.
     """
 
-    def __init__(self, config: RunConfig, train: Split, validation: Split, test: Split, title: str) -> None:
+    def __init__(
+        self, config: RunConfig, train: Samples[Batch], validation: Samples[Batch], test: Samples[Batch], title: str
+    ) -> None:
         super().__init__()
         self.config, self.title = config, title
         self.train, self.validation, self.test = train, validation, test
@@ -70,7 +42,7 @@ class MemoryData(RunData):
             raise ValueError(f"--judge {config.judge}: expected samples of that kind, got none")
 
     @property
-    def samples(self) -> Split:
+    def samples(self) -> Samples[Batch]:
         """The split that results are of."""
         return self.validation if self.config.judge == "validation" else self.test
 
@@ -80,7 +52,7 @@ class MemoryData(RunData):
 
     def judged_batch(self, samples: int | None = None) -> Batch:
         """Return the judged samples in one batch."""
-        return self.samples.batch(Rows(self.judged_rows(samples)))
+        return self.samples.batch(Draws(self.judged_rows(samples)))
 
     def judged(self, samples: int | None = None) -> Iterator[Batch]:
         """Yield the judged samples; see `RunData`."""
@@ -106,28 +78,14 @@ class MemoryData(RunData):
         """Return the held-out batches; none if nothing is held out."""
         return self._loader(self.validation, shuffle=False) if len(self.validation) else []
 
-    def _loader(self, split: Split, shuffle: bool) -> DataLoader[Batch]:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+    def _loader(self, samples: Samples[Batch], shuffle: bool) -> DataLoader[Batch]:
         config = self.config
-        sampler = RowSampler(
-            len(split), config.batch_size, shuffle=shuffle, seed=config.seed, rank=rank, world_size=world
-        )
         pinned = config.device != "cpu" and torch.cuda.is_available()
-        return batch_loader(split.batch, sampler, pin_memory=pinned)
+        return make_loader(
+            samples, config.batch_size, shuffle=shuffle, seed=config.seed, trainer=self.trainer, pin_memory=pinned
+        )
 
 
 def in_chunks(batch: Batch) -> list[Batch]:
     """Cut a batch into smaller ones."""
     return [batch[begin : begin + CHUNK] for begin in range(0, batch.size, CHUNK)]
-
-
-def permutation(length: int, *key: int) -> Tensor:
-    """Return the numbers below `length` in an order that depends on the key alone, int64."""
-    return torch.as_tensor(np.random.default_rng(key).permutation(length))
-
-
-def count_of(samples: float | None, length: int) -> int:
-    """Return how many samples are meant: a share (up to 1), a number, or all (None)."""
-    if samples is None:
-        return length
-    return min(int(samples), length) if samples > 1 else max(round(samples * length), 1)

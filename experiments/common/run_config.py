@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, GuideName, ObjectiveName, known
-from pyro_mmvae.experiments.common.ranges import Positive, PositiveShare, Weight, check, option
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveShare, Weight, check, option
 
 
 class Preset(NamedTuple):
@@ -52,6 +52,8 @@ class RunConfig:
     """What `--help` says first."""
     comparison: ClassVar[Comparison]
     """Default of `experiments.compare`."""
+    tiny: ClassVar[tuple[str, ...]]
+    """Options with which a run takes seconds, as words of the command line: for tests, and for trying things out."""
     free: ClassVar[frozenset[str]] = frozenset()
     """The experiment's own options that may differ between a run and its continuation."""
     commands: ClassVar[Mapping[str, type]] = {}
@@ -84,6 +86,8 @@ class RunConfig:
     """Learning rate over the run."""
     lr_decay: PositiveShare = 0.99
     """Factor of the exponential learning rate after every epoch."""
+    warmup: Count = 0
+    """Steps in which the learning rate rises at first."""
     clip: Weight = 0.0
     """Largest norm of the gradient; 0 does not clip."""
     beta_start: Weight | None = None
@@ -149,6 +153,10 @@ class RunConfig:
     def implied(self) -> dict[str, Any]:
         """Return values of options that were left open (None) and follow from others."""
         return {"guide_options": ()}
+
+    def reopened(self) -> RunConfig:
+        """Return the options to build a trained run's model with; weights to begin with are then not needed, say."""
+        return self
 
     @property
     def run_name(self) -> str:

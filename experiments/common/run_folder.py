@@ -1,14 +1,13 @@
-"""Run folders: their files, whose they are, checkpoints that are data and never code."""
+"""Run folders: their files, and whose they are."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -102,34 +101,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Load a checkpoint without running code from it.
-
-    Raises:
-        FileNotFoundError: there is none.
-        ValueError: the file is damaged, or holds anything but tensors and plain values.
-    """
-    import torch
-
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint {path}; is this the folder of a run that finished an epoch?")
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint that can be loaded safely: {error}") from error
-    return content
-
-
-def loss_state(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the state dict of the `Loss` inside a Lightning checkpoint.
-
-    Raises:
-        ValueError: there is none.
-    """
-    prefix = "loss."
-    state = {k.removeprefix(prefix): v for k, v in checkpoint.get("state_dict", {}).items() if k.startswith(prefix)}
-    if not state:
-        raise ValueError(f"{path} holds no trained model and guide")
-    return state

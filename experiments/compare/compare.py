@@ -7,13 +7,13 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from pyro_mmvae.experiments.common.files import write_json, write_text
-from pyro_mmvae.experiments.common.runs import versions
+from pyro_mmvae.experiments.common.run_folder import versions
 from pyro_mmvae.experiments.compare.config import Config
 from pyro_mmvae.experiments.compare.execute import Outcome, execute
-from pyro_mmvae.experiments.compare.figure import draw
-from pyro_mmvae.experiments.compare.plan import plan
+from pyro_mmvae.experiments.compare.figures import draw
+from pyro_mmvae.experiments.compare.plan import plan, varied_options
 from pyro_mmvae.experiments.compare.results import collect, compared, markdown
+from pyro_mmvae.files import write_json, write_text
 
 
 def compare(config: Config, handed_on: Sequence[str]) -> None:
@@ -29,7 +29,7 @@ def compare(config: Config, handed_on: Sequence[str]) -> None:
     runs, misfits = plan(config, handed_on)
     if not runs:
         raise ValueError("none of these combinations can work:\n" + _listed(misfits))
-    print(f"{len(runs)} runs of {len(runs) // config.seeds} combinations in {config.out / 'runs'}", flush=True)
+    print(f"{len(runs)} runs of {len(runs) // config.seeds} combinations in {config.folder / 'runs'}", flush=True)
     outcomes = execute(runs, config)
     failed = {f"{o.run.variant} seed {o.run.seed}": o.error for o in outcomes if o.error}
     finished = [o.run for o in outcomes if not o.error]
@@ -39,13 +39,13 @@ def compare(config: Config, handed_on: Sequence[str]) -> None:
     reference = config.reference if config.reference in {run.variant for run in finished} else None
     if reference != config.reference:
         print(f"no run of --reference {config.reference} has finished: differences are to the best instead")
-    comparison = compared(values, config.experiment, reference)
+    comparison = compared(values, reference)
     _write(config, handed_on, values, comparison, outcomes, misfits)
     print(f"\n{markdown(comparison)}\n")
     for title, reasons in (("left out, as they cannot work", misfits), ("failed", failed)):
         if reasons:
             print(f"{title}:\n{_listed(reasons)}\n")
-    print(f"tables and figure: {config.out / 'comparison'}.md, .csv, .json, .png")
+    print(f"tables and figures: {config.folder / 'comparison'}.md, .csv, .json, .png")
 
 
 def _write(
@@ -58,8 +58,8 @@ def _write(
 ) -> None:
     failed = {f"{o.run.variant} seed {o.run.seed}": o.error for o in outcomes if o.error}
     notes = [f"{title}:\n\n{_listed(r)}" for title, r in (("Left out", misfits), ("Failed", failed)) if r]
-    config.out.mkdir(parents=True, exist_ok=True)
-    base = config.out / "comparison"
+    config.folder.mkdir(parents=True, exist_ok=True)
+    base = config.folder / "comparison"
     write_text("\n\n".join([markdown(comparison), *notes]) + "\n", base.with_suffix(".md"))
     write_text(comparison.to_csv(index=False), base.with_suffix(".csv"))
     content = {
@@ -72,7 +72,8 @@ def _write(
         "versions": versions(),
     }
     write_json(content, base.with_suffix(".json"))
-    draw(comparison, values, base.with_suffix(".png"))
+    finished = [o.run for o in outcomes if not o.error]
+    draw(comparison, values, finished, list(varied_options(config)), base)
 
 
 def _listed(reasons: Mapping[str, str]) -> str:

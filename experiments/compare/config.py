@@ -4,31 +4,57 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-from pyro_mmvae.experiments.common.names import known
+import tyro
+
+from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, experiments, known
+from pyro_mmvae.experiments.common.ranges import Positive, check
+
+ABOUT = """Train every combination of guides, objectives, values of options and seeds, and compare the results.
+
+    python -m experiments.compare --guides poe set --objectives mvae smvae --seeds 3 --epochs 30
+    python -m experiments.compare --experiment rhd --guides moe poe:prior_expert=never gpoe --jobs 2
+    python -m experiments.compare --guides poe --vary latent_dim 8 16 32 --judge validation
+    python -m experiments.compare --experiment rhd --vary pixel_corruption 0 0.25 0.5 --vary corrupt train both
+
+Options that are not named below go to every run; see the experiment's own --help. Writes comparison.md, .csv, .json
+and figures into --out. A comparison that was stopped goes on when it is started again; a run that failed is tried
+again."""
 
 
 @dataclass(frozen=True)
 class Config:
     """Options of a comparison. All others, such as --epochs or --data, are handed on to every run."""
 
-    experiment: Literal["mnist", "rhd"] = "mnist"
+    experiment: Annotated[str, tyro.conf.arg(help_behavior_hint=f"(one of {', '.join(experiments())})")] = "mnist"
     """What is run."""
-    guides: tuple[str, ...] = ("poe", "moe", "mopoe", "set", "joint")
-    """Inference programs; each is combined with each objective."""
-    objectives: tuple[str, ...] = ("mvae", "mmvae", "mopoe", "smvae", "jmvae", "telbo", "m2vae")
-    """Training bounds. A combination that cannot work is left out and named at the end, with the reason."""
-    seeds: int = 3
+    guides: tuple[str, ...] | None = None
+    """Inference programs, each with options of its own if need be, as NAME:option=value,option=value. Each is combined
+    with each objective. None: the experiment's own choice."""
+    objectives: tuple[str, ...] | None = None
+    """Training bounds, likewise. A combination that cannot work is left out and named at the end, with the reason.
+    None: the experiment's own choice."""
+    vary: tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]] = ()
+    """An option of the runs with its values, e.g. `--vary latent_dim 8 16`; may be given again for another option. The
+    results are drawn over the first one that has numbers."""
+    seeds: Positive = 3
     """Number of seeds, 0 to SEEDS - 1, for each combination."""
-    jobs: int = 1
+    jobs: Positive = 1
     """Runs at a time, each in a process of its own; they share the processor's cores."""
     scheduler: str | None = None
     """Address of a Dask scheduler whose workers do the runs, on machines that share this folder (extra: sweep)."""
     reference: str | None = None
-    """Combination that the others are compared with, as GUIDE/OBJECTIVE. None: the best in the first column."""
-    out: Path = Path("runs/compare")
-    """Folder for runs, tables and figure. Runs that are finished there are taken as they are."""
+    """Variant that the others are compared with, as the tables name it, e.g. poe/mvae. None: the best in the first
+    column."""
+    out: Path | None = None
+    """Folder for runs, tables and figures; runs that are finished there are taken as they are. None:
+    runs/compare/EXPERIMENT."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder for everything."""
+        return self.out or Path("runs/compare") / self.experiment
 
 
 def checked(config: Config) -> Config:
@@ -37,11 +63,32 @@ def checked(config: Config) -> Config:
     Raises:
         ValueError: there is one.
     """
-    for name in config.guides:
-        known("pyro_mmvae.guides", name)
-    for name in config.objectives:
-        known("pyro_mmvae.objectives", name)
-    for name in ("seeds", "jobs"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"--{name}: expected at least 1, got {getattr(config, name)}")
+    check(config)
+    if config.experiment not in (there := experiments()):
+        raise ValueError(f"--experiment: expected one of {', '.join(there)}, got {config.experiment!r}")
+    for package, words in ((GUIDES, config.guides), (OBJECTIVES, config.objectives)):
+        for word in words or ():
+            known(package, Choice.of(word).name)
+    for words in config.vary:
+        if len(words) < 2:
+            raise ValueError(f"--vary: expected an option and its values, got {' '.join(words) or 'nothing'}")
     return config
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A guide or objective with options of its own."""
+
+    name: str
+    options: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, word: str) -> Choice:
+        """Read `NAME:option=value,option=value`."""
+        name, colon, options = word.rpartition(":")
+        if not colon or "=" not in options:
+            return cls(word)
+        return cls(name, tuple(options.split(",")))
+
+    def __str__(self) -> str:
+        return self.name + (f":{','.join(self.options)}" if self.options else "")

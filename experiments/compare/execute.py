@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,12 @@ from tqdm import tqdm
 from pyro_mmvae.experiments.compare.config import Config
 from pyro_mmvae.experiments.compare.plan import Run
 
+CHILD = "pyro_mmvae.experiments.compare.child"
 LAST_LINES = 5
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+"""Runs that this process has started and that have not ended."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ def execute(runs: Sequence[Run], config: Config) -> list[Outcome]:
                 tqdm.write(f"{outcome.run.variant} seed {outcome.run.seed} {state}")
         except KeyboardInterrupt:
             executor.shutdown(wait=False, cancel_futures=True)
+            for process in list(_running):
+                os.killpg(process.pid, signal.SIGTERM)
             raise
     return [outcomes[run] for run in runs]
 
@@ -89,8 +97,8 @@ def _order(run: Run, config: Config) -> tuple[list[str], dict[str, str], Path]:
     environment = {}
     if config.scheduler is None and config.jobs > 1 and "OMP_NUM_THREADS" not in os.environ:
         environment["OMP_NUM_THREADS"] = str(max((os.cpu_count() or 1) // config.jobs, 1))
-    log = config.out / "logs" / f"{run.folder.name}.txt"
-    return ["-m", f"pyro_mmvae.experiments.{run.experiment}", *arguments], environment, log.absolute()
+    log = config.folder / "logs" / f"{run.folder.name}.txt"
+    return ["-m", CHILD, run.config.experiment, *arguments], environment, log.absolute()
 
 
 def _do(command: list[str], environment: dict[str, str], log: Path) -> str:
@@ -98,12 +106,24 @@ def _do(command: list[str], environment: dict[str, str], log: Path) -> str:
     log.parent.mkdir(parents=True, exist_ok=True)
     begin = log.stat().st_size if log.exists() else 0
     with log.open("a") as file:  # an earlier try may tell what went wrong
-        ended = subprocess.run(
-            [sys.executable, *command], env=os.environ | environment, stdout=file, stderr=subprocess.STDOUT, check=False
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,  # stays open as long as this process lives, see `child`
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    if ended.returncode == 0:
+        _running.add(process)
+        try:
+            code = process.wait()
+        finally:
+            _running.discard(process)
+            assert process.stdin is not None
+            process.stdin.close()
+    if code == 0:
         return ""
     text = log.read_bytes()[begin:].decode(errors="replace").replace("\r", "\n")
     said = [line for line in text.splitlines() if line.strip()]
     reasons = [line for line in said if ": error: " in line] or said[-LAST_LINES:]
-    return "\n".join([f"exit code {ended.returncode}, see {log}", *reasons])
+    return "\n".join([f"exit code {code}, see {log}", *reasons])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pyro_mmvae.experiments.common import configuration
-from pyro_mmvae.experiments.common.claim import FREE
-from pyro_mmvae.experiments.common.runs import CHECKPOINT, CONFIG, METRICS
-from pyro_mmvae.experiments.compare.config import Config
+from pyro_mmvae.experiments.common.columns import Column
+from pyro_mmvae.experiments.common.driver import config_class, configured, experiment_class
+from pyro_mmvae.experiments.common.ranges import option
+from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.experiments.common.run_folder import CHECKPOINT, METRICS, refuse_other_options
+from pyro_mmvae.experiments.compare.config import Choice, Config
 
 
 @dataclass(frozen=True)
@@ -21,34 +25,42 @@ class Run:
     """One training run.
 
     Attributes:
-        experiment: name of the experiment.
-        guide: name of the guide.
-        objective: name of the objective.
+        guide: with its own options.
+        objective: likewise.
+        varied: values of the varied options, as words, by name.
         seed: of the run.
-        folder: its run folder.
         arguments: of the experiment's command line, without `--resume`.
-        options: the same, parsed.
+        config: the same, parsed.
     """
 
-    experiment: str
     guide: str
     objective: str
+    varied: tuple[tuple[str, str], ...]
     seed: int
-    folder: Path
     arguments: tuple[str, ...]
-    options: Any = field(compare=False)
+    config: RunConfig = field(compare=False)
 
     @property
-    def variant(self) -> str:
+    def model(self) -> str:
         """Guide and objective as one name."""
         return f"{self.guide}/{self.objective}"
 
     @property
+    def variant(self) -> str:
+        """Everything but the seed as one name."""
+        return " ".join([self.model, *(f"{name}={value}" for name, value in self.varied)])
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.config.run
+
+    @property
     def finished(self) -> bool:
-        """Whether the run has its results; a damaged file counts as none, and the run is evaluated again."""
+        """Whether the run has its results; a damaged file, or one of something else, counts as none."""
         try:
-            self.metrics()
-        except (FileNotFoundError, ValueError):
+            self.columns()
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return False
         return True
 
@@ -67,12 +79,16 @@ class Run:
         found: dict[str, Any] = json.loads((self.folder / METRICS).read_text())
         return found
 
+    def columns(self) -> dict[str, Column]:
+        """Return the numbers of a finished run."""
+        return experiment_class(self.config.experiment).columns(self.metrics())
+
 
 def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str, str]]:
     """Return all runs, and the reasons why some combinations cannot work.
 
     Args:
-        config: of the comparison.
+        config: of the comparison, checked.
         handed_on: options for every run.
 
     Raises:
@@ -80,18 +96,41 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
         ValueError: an option is out of range or belongs to the comparison, or a folder holds a run with other options.
     """
     _refuse_own_options(config, handed_on)
-    runs, misfits = [], {}
-    for guide, objective in product(dict.fromkeys(config.guides), dict.fromkeys(config.objectives)):
-        made = [_run(config, handed_on, guide, objective, seed) for seed in range(config.seeds)]
+    runs: list[Run] = []
+    misfits: dict[str, str] = {}
+    for guide, objective, varied in _combinations(config):
+        made = [_run(config, handed_on, guide, objective, varied, seed) for seed in range(config.seeds)]
         try:
-            importlib.import_module(f"pyro_mmvae.experiments.{config.experiment}.build").build_pair(made[0].options)
+            configured(made[0].config).checked_pair()
         except ValueError as error:
             misfits[made[0].variant] = str(error)
             continue
         runs += made
+    variants = list(dict.fromkeys(run.variant for run in runs))
+    if config.reference is not None and config.reference not in variants:
+        raise ValueError(f"--reference {config.reference}: expected one of {', '.join(variants)}")
     for run in runs:
-        _refuse_other_options(run)
+        refuse_other_options(run.config)
     return runs, misfits
+
+
+def varied_options(config: Config) -> dict[str, tuple[str, ...]]:
+    """Return the varied options with their values, as words: those asked for or, without any, the experiment's own."""
+    own = config_class(config.experiment).comparison
+    if config.vary:
+        return {words[0].lstrip("-").replace("-", "_"): tuple(dict.fromkeys(words[1:])) for words in config.vary}
+    return dict(own.vary) if config.guides is None and config.objectives is None else {}
+
+
+def _combinations(config: Config) -> Iterator[tuple[Choice, Choice | None, dict[str, str]]]:
+    own = config_class(config.experiment).comparison
+    guides = [Choice.of(word) for word in dict.fromkeys(config.guides or own.guides)]
+    words = own.objectives if config.objectives is None else config.objectives
+    objectives: list[Choice | None] = [Choice.of(word) for word in dict.fromkeys(words)]
+    varied = varied_options(config)
+    for guide, objective in product(guides, objectives or [None]):
+        for values in product(*varied.values()):
+            yield guide, objective, dict(zip(varied, values, strict=True))
 
 
 OWN = {
@@ -107,31 +146,34 @@ OWN = {
 
 def _refuse_own_options(config: Config, handed_on: Sequence[str]) -> None:
     """A single guide among the options of the runs would be overridden without a word."""
-    for word in handed_on:
-        name = word.partition("=")[0].removeprefix("--").removeprefix("no-")
-        if word.startswith("--") and name in OWN:
+    names = [word.partition("=")[0].removeprefix("--").removeprefix("no-") for word in handed_on if word[:2] == "--"]
+    for name in [name.replace("-", "_") for name in names] + list(varied_options(config)):
+        if name in OWN:
             raise ValueError(f"--{name} is set by the comparison for each run; give {OWN[name]}")
-    variants = [f"{g}/{o}" for g, o in product(config.guides, config.objectives)]
-    if config.reference is not None and config.reference not in variants:
-        raise ValueError(f"--reference {config.reference}: expected one of {', '.join(variants)}")
+    if both := sorted(set(varied_options(config)) & {name.replace("-", "_") for name in names}):
+        raise ValueError(f"{option(both[0])} is varied: it cannot be given to every run as well")
 
 
-def _run(config: Config, handed_on: Sequence[str], guide: str, objective: str, seed: int) -> Run:
-    folder = config.out / "runs" / f"{guide}-{objective}-s{seed}"
-    chosen = {"guide": guide, "objective": objective, "seed": str(seed), "out": str(folder)}
-    arguments = [*handed_on, *(word for name, value in chosen.items() for word in (f"--{name}", value))]
-    module = importlib.import_module(f"pyro_mmvae.experiments.{config.experiment}.config")
-    parsed = configuration.parse(module.Config, arguments, f"python -m experiments.{config.experiment}", "")
-    return Run(config.experiment, guide, objective, seed, folder, tuple(arguments), module.resolved(parsed))
-
-
-def _refuse_other_options(run: Run) -> None:
-    """A finished run with other options would be compared with its unlike."""
-    if not (run.folder / CONFIG).exists():
-        return
-    before = asdict(configuration.read(type(run.options), run.folder / CONFIG))
-    now = asdict(run.options)
-    free = FREE | {"workers", "preload"}
-    if changed := {n: (before[n], now[n]) for n in now if n not in free and before[n] != now[n]}:
-        listed = ", ".join(f"{n}: {a} -> {b}" for n, (a, b) in changed.items())
-        raise ValueError(f"{run.folder} holds a run with other options ({listed}); give another folder with --out")
+def _run(
+    config: Config,
+    handed_on: Sequence[str],
+    guide: Choice,
+    objective: Choice | None,
+    varied: Mapping[str, str],
+    seed: int,
+) -> Run:
+    words = [*handed_on, "--guide", guide.name, "--seed", str(seed)]
+    words += ["--guide-options", *guide.options] if guide.options else []
+    if objective is not None:
+        words += ["--objective", objective.name]
+        words += ["--objective-options", *objective.options] if objective.options else []
+    for name, value in varied.items():
+        words += [option(name), *shlex.split(value)]
+    made = [str(guide), str(objective) if objective else "", *(f"{n}={v}" for n, v in varied.items()), f"s{seed}"]
+    folder = config.folder / "runs" / re.sub(r"[^\w=.,+-]+", "_", "-".join(part for part in made if part))
+    words += ["--out", str(folder)]
+    parsed = configuration.parse_run(
+        config_class(config.experiment), words, f"python -m experiments.{config.experiment}"
+    )
+    named = str(objective) if objective else parsed.objective or ""
+    return Run(str(guide), named, tuple(varied.items()), seed, tuple(words), parsed)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,31 +15,22 @@ def collect(runs: Sequence[Run]) -> pd.DataFrame:
     """Return the results of finished runs: a row for each run and column of the table.
 
     Returns:
-        Columns `guide`, `objective`, `variant`, `seed`, `column` and `value`.
+        Columns `guide`, `objective`, each varied option, `model` (guide and objective), `variant`, `seed`, `column`,
+        `value`, `better` ("higher" or "lower") and `published`.
     """
     rows = []
     for run in runs:
-        summary: Mapping[str, float] = _module(run.experiment).summary(run.metrics())
-        base: dict[str, Any] = {
-            "guide": run.guide,
-            "objective": run.objective,
-            "variant": run.variant,
-            "seed": run.seed,
-        }
-        rows += [{**base, "column": name, "value": value} for name, value in summary.items()]
-    return pd.DataFrame(rows, columns=["guide", "objective", "variant", "seed", "column", "value"])
+        base: dict[str, Any] = {"guide": run.guide, "objective": run.objective, **dict(run.varied)}
+        base |= {"model": run.model, "variant": run.variant, "seed": run.seed}
+        for name, column in run.columns().items():
+            published = math.nan if column.published is None else column.published
+            rows.append(
+                {**base, "column": name, "value": column.value, "better": column.better, "published": published}
+            )
+    return pd.DataFrame(rows)
 
 
-def lower_is_better(experiment: str, column: str) -> bool:
-    """Whether less of a quantity is better, such as an error."""
-    return column in _module(experiment).LOWER_IS_BETTER
-
-
-def _module(experiment: str) -> Any:
-    return importlib.import_module(f"pyro_mmvae.experiments.{experiment}.summary")
-
-
-def compared(values: pd.DataFrame, experiment: str, reference: str | None = None) -> pd.DataFrame:
+def compared(values: pd.DataFrame, reference: str | None = None) -> pd.DataFrame:
     """Return means over seeds, and differences to a reference.
 
     Differences are between runs with the same seed, hence with the same split and order of data: what a seed does to
@@ -48,11 +38,11 @@ def compared(values: pd.DataFrame, experiment: str, reference: str | None = None
 
     Args:
         values: see `collect`.
-        experiment: says which columns are better when they are less.
         reference: variant to compare with; the best mean in the first column by default.
 
     Returns:
-        A row for each variant and column: `mean`, `se`, `seeds`, `difference` and `difference_se`.
+        A row for each variant and column: what `collect` has of it, without the seeds, and `mean`, `se`, `seeds`,
+        `difference`, `difference_se` and `reference`.
 
     Raises:
         ValueError: no run of the reference has finished.
@@ -61,26 +51,18 @@ def compared(values: pd.DataFrame, experiment: str, reference: str | None = None
     table = {column: _by_seed(values, column, variants) for column in columns}
     if reference is None:
         means = table[columns[0]].mean()
-        reference = str(means.idxmin() if lower_is_better(experiment, columns[0]) else means.idxmax())
+        lower = values.loc[values["column"] == columns[0], "better"].iloc[0] == "lower"
+        reference = str(means.idxmin() if lower else means.idxmax())
     if reference not in variants:
         raise ValueError(f"--reference {reference}: no such run has finished; there are {', '.join(variants)}")
     rows = []
-    for column, by_seed in table.items():
-        for variant in variants:
-            one, gap = by_seed[variant].dropna(), (by_seed[variant] - by_seed[reference]).dropna()
-            guide, objective = variant.split("/")
-            rows.append(
-                {
-                    "guide": guide,
-                    "objective": objective,
-                    "variant": variant,
-                    "column": column,
-                    **_mean(one, ("mean", "se")),
-                    "seeds": len(one),
-                    **_mean(gap, ("difference", "difference_se")),
-                    "reference": reference,
-                }
-            )
+    for (column, variant), found in values.groupby(["column", "variant"], sort=False):
+        by_seed = table[str(column)]
+        one, gap = by_seed[variant].dropna(), (by_seed[variant] - by_seed[reference]).dropna()
+        row: dict[str, Any] = {str(n): v for n, v in found.iloc[0].items() if n not in ("seed", "value")}
+        row |= {**_mean(one, ("mean", "se")), "seeds": len(one)}
+        row |= {**_mean(gap, ("difference", "difference_se")), "reference": reference}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -95,24 +77,25 @@ def _mean(values: pd.Series[float], names: tuple[str, str]) -> dict[str, float]:
 
 
 def markdown(comparison: pd.DataFrame) -> str:
-    """Return two tables for people: means over seeds with standard errors, and differences to the reference."""
+    """Return tables for people: means over seeds with standard errors, differences to the reference, what is known."""
     seeds, reference = comparison["seeds"].max(), comparison["reference"].iloc[0]
-    return "\n\n".join(
-        [
-            f"Mean over up to {seeds} seeds ± standard error over seeds",
-            _wide(comparison, "mean", "se", ""),
-            f"Difference to {reference}, paired by seed",
-            _wide(comparison, "difference", "difference_se", "+"),
-        ]
-    )
+    parts = [
+        f"Mean over up to {seeds} seeds ± standard error over seeds",
+        _wide(comparison, "mean", "se", ""),
+        f"Difference to {reference}, paired by seed",
+        _wide(comparison, "difference", "difference_se", "+"),
+    ]
+    if comparison["published"].notna().any():
+        parts += ["Published, or known otherwise", _wide(comparison.assign(none=math.nan), "published", "none", "")]
+    return "\n\n".join(parts)
 
 
 def _wide(comparison: pd.DataFrame, value: str, error: str, sign: str) -> str:
     columns = list(dict.fromkeys(comparison["column"]))
-    lines = [["guide", "objective", *columns], ["---"] * (len(columns) + 2)]
+    lines = [["variant", *columns], ["---"] * (len(columns) + 1)]
     for variant, rows in comparison.groupby("variant", sort=False):
         found = {row["column"]: _cell(row[value], row[error], sign) for _, row in rows.iterrows()}
-        lines.append([*str(variant).split("/"), *(found.get(column, "") for column in columns)])
+        lines.append([str(variant), *(found.get(column, "") for column in columns)])
     # A bar inside a cell would begin the next one.
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)

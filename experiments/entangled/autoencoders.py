@@ -11,12 +11,12 @@ import lightning
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.data.labelled_images import LabelledImages, read_labelled_images, small_digits
 from pyro_mmvae.data.shapes import rendered_shapes
-from pyro_mmvae.experiments.common.files import made_once
-from pyro_mmvae.experiments.common.run_folder import load_checkpoint
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE
+from pyro_mmvae.files import made_once
 
 NAMES = ("a", "b")
 SHAPES = 4000

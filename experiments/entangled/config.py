@@ -30,6 +30,10 @@ same set with the pairs mixed within each class.
 
 The run folder holds metrics.json, figures, checkpoints and history; the autoencoders are kept for all runs."""
     comparison: ClassVar[Comparison] = Comparison(("joint",), ("jmvae", "m2vae"), {"pairs": ("entangled", "mixed")})
+    tiny: ClassVar[tuple[str, ...]] = (
+        *("--samples", "150", "--test-samples", "40", "--num-samples", "20", "--epochs", "2", "--widths", "8"),
+        *("--cvae-epochs", "1", "--cvae-hidden", "8"),
+    )
     free: ClassVar[frozenset[str]] = frozenset({"num_samples", "test_samples", "autoencoders"})
 
     guide: GuideName = "joint"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyro_mmvae.data.entangled import Pairs, entangled, mixed
 from pyro_mmvae.data.labelled_images import CLASSES
-from pyro_mmvae.experiments.common.memory import Fixed, MemoryData
+from pyro_mmvae.data.samples import InMemory
+from pyro_mmvae.experiments.common.memory import MemoryData
 from pyro_mmvae.experiments.entangled.autoencoders import NAMES, autoencoder
 from pyro_mmvae.experiments.entangled.config import Config
 
@@ -30,7 +31,7 @@ class PairData(MemoryData):
         validation = self._draw(config, size, held_out, held_out + 1)
         test = self._draw(config, size, seed + 1, seed + 3)
         title = f"{config.pairs} pairs of {config.first or 'digits'} and {config.second or 'rendered shapes'}"
-        super().__init__(config, Fixed(train.batch()), Fixed(validation.batch()), Fixed(test.batch()), title)
+        super().__init__(config, InMemory(train.batch()), InMemory(validation.batch()), InMemory(test.batch()), title)
         self.pairs = validation if config.judge == "validation" else test
 
     def _draw(self, config: Config, size: int, seed: int, order: int) -> Pairs:

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from pyro_mmvae import Loss, Modality
+from pyro_mmvae.estimators.grid import Quantity, bounds, grid
+from pyro_mmvae.estimators.tables import bounds_report, report
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, bounds, bounds_report, columns, grid, report
+from pyro_mmvae.experiments.common.columns import Column, likelihood_columns
+from pyro_mmvae.experiments.common.experiment import Evaluation
 from pyro_mmvae.experiments.entangled.autoencoders import NAMES
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.cvae import PIXELS
@@ -69,4 +71,4 @@ class Experiment(experiment.Experiment[Config]):
         theirs = grey and config["objective"] == "jmvae" and None not in (config["first"], config["second"])
         published = metrics["published_grey"] if theirs else None
         joint = {f"{name} from q(z|{given})": Column.of(bound["joint"]["mean"], published=published)}
-        return joint | columns(metrics["log_likelihood"], QUANTITIES, {})
+        return joint | likelihood_columns(metrics["log_likelihood"], QUANTITIES, {})

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from pyro_mmvae import MultimodalVAE
+from pyro_mmvae import Batch, MultimodalVAE
 from pyro_mmvae.estimators import Annealing, Estimate, annealed_log_likelihood, batch_seed, bidirectional
-from pyro_mmvae.experiments.common.opened import OpenedRun
 from pyro_mmvae.experiments.likelihood.options import Options
 
 
@@ -18,12 +18,12 @@ class Bounds(NamedTuple):
     n: int
 
 
-def annealed(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estimate:
+def annealed(model: MultimodalVAE, batches: Iterable[Batch], options: Options) -> Estimate:
     """Return the annealed estimate of every test sample, with a progress bar for each batch.
 
     Args:
-        opened: the run.
-        model: its model, on the device to use.
+        model: on the device to use.
+        batches: the samples.
         options: checked.
     """
     annealing = _annealing(options)
@@ -37,7 +37,7 @@ def annealed(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estim
             seed=batch_seed(options.seed, number),
             progress=True,
         )
-        for number, batch in enumerate(opened.batches)
+        for number, batch in enumerate(batches)
     ]
     return Estimate.cat(found)
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
-from pyro_mmvae import MultimodalVAE
-from pyro_mmvae.estimators import Estimate
+from tqdm import tqdm
+
+from pyro_mmvae import Batch, Loss, MultimodalVAE
+from pyro_mmvae.estimators import Estimate, batch_seed, conditional_log_likelihood, log_likelihood
+from pyro_mmvae.estimators.tables import posterior_given, table
 from pyro_mmvae.experiments.common import configuration
-from pyro_mmvae.experiments.common.files import write_json, write_text
-from pyro_mmvae.experiments.common.log_likelihoods import estimate, posterior_given, table
-from pyro_mmvae.experiments.common.opened import OpenedRun, device_of, open_run
-from pyro_mmvae.experiments.common.runs import versions
+from pyro_mmvae.experiments.common.driver import device_of, open_run
+from pyro_mmvae.experiments.common.run_folder import versions
 from pyro_mmvae.experiments.likelihood.annealed import annealed, simulated_bounds
 from pyro_mmvae.experiments.likelihood.options import Options
+from pyro_mmvae.files import write_json, write_text
 from pyro_mmvae.likelihoods import Categorical
 
 
@@ -31,26 +34,27 @@ def estimate_run(options: Options) -> dict[str, Any]:
         FileNotFoundError: there is no run, or its data are gone.
         ValueError: a modality is unknown, or its likelihood is an energy and no density.
     """
-    opened = open_run(options.run, options.test_samples, options.best)
+    opened = open_run(options.run, options.best)
+    device = device_of(options.device)
+    loss, batches = opened.loss.to(device), opened.experiment.data().judged(options.test_samples)
     if not options.anneal:
         options = replace(
             options,
-            given=options.given or opened.guide.inputs,
-            evidence=options.evidence or _evidence(opened.model, options.on),
+            given=options.given or loss.guide.inputs,
+            evidence=options.evidence or _evidence(loss.model, options.on),
         )
-    device = device_of(options.device)
-    model = opened.model.to(device)
-    found = annealed(opened, model, options) if options.anneal else _from_the_guide(opened, model, options)
+    found = annealed(loss.model, batches, options) if options.anneal else _from_the_guide(loss, batches, options)
     content = {
         "quantity": quantity(options),
         "log_likelihood": found.summary(),
-        "experiment": opened.experiment,
+        "experiment": opened.experiment.config.experiment,
+        "judge": opened.experiment.config.judge,
         "options": configuration.plain(options),
         "versions": versions(),
     }
     text = table([(quantity(options), proposal(options), found.summary())])
     if options.simulate:
-        bounds = simulated_bounds(model, options)
+        bounds = simulated_bounds(loss.model, options)
         content["simulated"] = bounds._asdict()
         text += (
             f"\n\n{bounds.n} data points simulated from the model: {quantity(options)} is "
@@ -69,19 +73,17 @@ def _evidence(model: MultimodalVAE, on: Sequence[str]) -> Literal["prior", "impo
     return "prior" if labels else "importance"
 
 
-def _from_the_guide(opened: OpenedRun, model: MultimodalVAE, options: Options) -> Estimate:
-    return estimate(
-        model,
-        opened.guide.to(model.loc.device),
-        opened.batches,
-        of=options.of,
-        given=options.given,
-        on=options.on,
-        evidence=options.evidence or "importance",
-        num_samples=options.num_samples,
-        seed=options.seed,
-        **_improvements(options),
-    )
+def _from_the_guide(loss: Loss, batches: Iterable[Batch], options: Options) -> Estimate:
+    device = next(loss.parameters()).device
+    common = {"of": options.of, "given": options.given, "num_samples": options.num_samples, **_improvements(options)}
+    estimate: Any = log_likelihood
+    if options.on:
+        estimate = partial(conditional_log_likelihood, on=options.on, evidence=options.evidence or "importance")
+    found = [
+        estimate(loss.model, loss.guide, batch.to(device), seed=batch_seed(options.seed, number), **common)
+        for number, batch in enumerate(tqdm(batches, "log-likelihood", unit="batch"))
+    ]
+    return Estimate.cat(found)
 
 
 def proposal(options: Options) -> str:
@@ -110,7 +112,8 @@ def file_name(options: Options) -> str:
     else:
         parts += ["given", "+".join(options.given), f"k{options.num_samples}", f"s{options.seed}"]
         parts += [f"{name}{value:g}" for name, value in _improvements(options).items()]
-    return "-".join(parts + ([f"n{options.test_samples}"] if options.test_samples else []))
+    parts += [f"n{options.test_samples}"] if options.test_samples else []
+    return "-".join(parts + ([{True: "best", False: "last"}[options.best]] if options.best is not None else []))
 
 
 def _improvements(options: Options) -> dict[str, Any]:

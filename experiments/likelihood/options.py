@@ -8,6 +8,15 @@ from typing import Literal
 
 import tyro
 
+from pyro_mmvae.experiments.common.ranges import Count, PartialShare, Positive, check
+
+ABOUT = """Estimate log-likelihoods of a trained run, of any experiment, on the samples that its results are of.
+
+    python -m experiments.likelihood RUN --of image --given image label       log p(image) from q(z | image, label)
+    python -m experiments.likelihood RUN --of image --on label                log p(image | label)
+
+The table is printed and saved in RUN/likelihood."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -24,21 +33,21 @@ class Options:
     evidence: Literal["prior", "importance"] | None = None
     """How log p(on) is estimated: draws from the prior, as the literature does, or importance samples. None: from the
     prior for labels alone, since draws from the prior never hit an image."""
-    num_samples: int = 1000
+    num_samples: Positive = 1000
     """Importance samples for each test sample."""
-    defensive: float = 0.0
+    defensive: PartialShare = 0.0
     """Share of the proposal that is the prior; it bounds the weights where the posterior is too narrow."""
-    refine: int = 0
+    refine: Count = 0
     """Steps in which each test sample's proposal is improved before it is used."""
-    anneal: int = 0
+    anneal: Count = 0
     """Temperatures of annealed importance sampling, in place of a guide's posterior: slow, for few --test-samples, and
     tight where k-hat is high. 0: none."""
-    chains: int = 8
+    chains: Positive = 8
     """Chains for each test sample, with --anneal."""
-    simulate: int = 0
+    simulate: Count = 0
     """With --anneal: data points to simulate from the model as well, whose log-likelihood annealing bounds from below
     and above; the gap says how far the annealed numbers can be trusted."""
-    test_samples: int | None = None
+    test_samples: Positive | None = None
     """Test samples, always the same ones. None: all."""
     seed: int = 0
     """Of the draws."""
@@ -56,12 +65,7 @@ def checked(options: Options) -> Options:
     Raises:
         ValueError: there is one.
     """
-    if options.num_samples < 1:
-        raise ValueError(f"--num-samples: expected at least 1, got {options.num_samples}")
-    if not 0 <= options.defensive < 1:
-        raise ValueError(f"--defensive: expected a share from 0 to below 1, got {options.defensive}")
-    if options.refine < 0:
-        raise ValueError(f"--refine: expected at least 0 steps, got {options.refine}")
+    check(options)
     _check_annealing(options)
     if not options.of:
         raise ValueError("--of: expected at least one modality")
@@ -71,11 +75,6 @@ def checked(options: Options) -> Options:
 
 
 def _check_annealing(options: Options) -> None:
-    if options.anneal < 0 or options.chains < 1 or options.simulate < 0:
-        raise ValueError(
-            f"--anneal, --chains, --simulate: expected at least 0, 1 and 0, got {options.anneal}, {options.chains} and "
-            f"{options.simulate}"
-        )
     if options.simulate and not options.anneal:
         raise ValueError("--simulate: data are simulated for --anneal, which is missing")
     used = [f"--{name}" for name in ("given", "on", "defensive", "refine") if getattr(options, name)]

@@ -40,6 +40,10 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     comparison: ClassVar[Comparison] = Comparison(
         ("poe", "moe", "mopoe", "set", "joint"), ("mvae", "mmvae", "mopoe", "smvae", "jmvae", "telbo", "m2vae")
     )
+    tiny: ClassVar[tuple[str, ...]] = (
+        *("--samples", "200", "--test-samples", "30", "--num-samples", "10", "--epochs", "2", "--latent-dim", "3"),
+        *("--widths", "16", "--label-widths", "16"),
+    )
     free: ClassVar[frozenset[str]] = frozenset({"num_samples", "test_samples", "refine", "download"})
 
     guide: GuideName = "set"

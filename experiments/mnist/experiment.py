@@ -10,11 +10,14 @@ from torch import Tensor
 
 from pyro_mmvae import Loss, Modality
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
+from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
+from pyro_mmvae.estimators.grid import Quantity, bounds, grid
+from pyro_mmvae.estimators.tables import bounds_report, report
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, bounds, bounds_report, columns, grid, report
+from pyro_mmvae.experiments.common.columns import Column, likelihood_columns
+from pyro_mmvae.experiments.common.experiment import Evaluation
 from pyro_mmvae.experiments.mnist.config import Config
-from pyro_mmvae.experiments.mnist.data import IMAGE, LABEL, MnistData
+from pyro_mmvae.experiments.mnist.data import MnistData
 from pyro_mmvae.experiments.mnist.figures import draw_figures
 from pyro_mmvae.experiments.mnist.labels import images_of_labels, label_accuracy
 from pyro_mmvae.experiments.mnist.presets import PUBLISHED
@@ -103,7 +106,7 @@ class Experiment(experiment.Experiment[Config]):
     @staticmethod
     def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return log-likelihoods of both proposals, shares of high k-hats, accuracy and coherence."""
-        found = columns(metrics["log_likelihood"], QUANTITIES, _published(metrics["config"]))
+        found = likelihood_columns(metrics["log_likelihood"], QUANTITIES, _published(metrics["config"]))
         return found | {n.replace("_", " "): Column.of(metrics[n]) for n in ("label_accuracy", "coherence")}
 
 

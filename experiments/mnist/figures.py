@@ -9,8 +9,9 @@ from torch import Tensor
 
 from pyro_mmvae import Batch, Guide, Loss
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
+from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
 from pyro_mmvae.experiments.mnist.config import Config
-from pyro_mmvae.experiments.mnist.data import IMAGE, LABEL, MnistData
+from pyro_mmvae.experiments.mnist.data import MnistData
 from pyro_mmvae.experiments.mnist.labels import draws_of_labels
 from pyro_mmvae.plots import on_a_plane, plot_grey_images, plot_history, plot_latents, posterior_points
 from pyro_mmvae.table import singles_and_all
@@ -41,13 +42,13 @@ def _square(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def plot_reconstructions(loss: Loss, batch: Batch, path: Path) -> Path:
-    """Show images, and what is decoded at the mean of the posteriors of subsets."""
+    """Show images, and what is decoded at the points of the posteriors of subsets."""
     shown = batch.to(next(loss.parameters()).device)
     rows = {"image": _square(shown.data[IMAGE])}
     for subset in singles_and_all(loss.guide.inputs):
-        mean = loss.guide.posterior(shown.given(subset)).mean
-        rows[f"from {'both' if len(subset) > 1 else subset[0]}"] = _square(loss.model.predict(mean, IMAGE))
-    return plot_grey_images(rows, path, "Images, and expected images at posterior means")
+        point = loss.guide.point(shown.given(subset))
+        rows[f"from {'both' if len(subset) > 1 else subset[0]}"] = _square(loss.model.predict(point, IMAGE))
+    return plot_grey_images(rows, path, "Images, and expected images at points of posteriors")
 
 
 def plot_latent_maps(guide: Guide, batch: Batch, names: list[str], path: Path, seed: int) -> Path:

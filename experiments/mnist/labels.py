@@ -8,16 +8,16 @@ from torch.nn.functional import one_hot
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.data.labelled_images import CLASSES
+from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
 from pyro_mmvae.estimators import seeded
-from pyro_mmvae.experiments.mnist.data import IMAGE, LABEL
 
 
 @torch.no_grad()
 def label_accuracy(model: MultimodalVAE, guide: Guide, batch: Batch) -> float:
-    """Return the share of labels that are the likeliest given the image alone, at its posterior's mean."""
+    """Return the share of labels that are the likeliest given the image alone, at its posterior's point."""
     device = next(model.parameters()).device
-    mean = guide.posterior(batch.given([IMAGE]).to(device)).mean
-    found = model.predict(mean, LABEL).argmax(-1).cpu()
+    point = guide.point(batch.given([IMAGE]).to(device))
+    found = model.predict(point, LABEL).argmax(-1).cpu()
     return float((found == batch.data[LABEL].argmax(-1)).float().mean())
 
 

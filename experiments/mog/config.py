@@ -25,6 +25,10 @@ class Config(RunConfig):
 
 The run folder holds metrics.json, figures (data, latent space), checkpoints and history."""
     comparison: ClassVar[Comparison] = Comparison(("joint",), ("jmvae", "telbo", "m2vae"))
+    tiny: ClassVar[tuple[str, ...]] = (
+        *("--samples", "200", "--test-samples", "40", "--num-samples", "20"),
+        *("--epochs", "2", "--hidden", "8"),
+    )
     free: ClassVar[frozenset[str]] = frozenset({"num_samples", "test_samples"})
 
     guide: GuideName = "joint"

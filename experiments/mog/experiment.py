@@ -10,10 +10,13 @@ from torch import Tensor
 
 from pyro_mmvae import Batch, Loss, Modality
 from pyro_mmvae.data.gaussian_mixture import SCALE, log_prob, sample
+from pyro_mmvae.data.samples import InMemory
+from pyro_mmvae.estimators.grid import Quantity, grid
+from pyro_mmvae.estimators.tables import report
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.experiment import Column, Evaluation
-from pyro_mmvae.experiments.common.log_likelihoods import Quantity, columns, grid, report
-from pyro_mmvae.experiments.common.memory import Fixed, MemoryData
+from pyro_mmvae.experiments.common.columns import Column, likelihood_columns
+from pyro_mmvae.experiments.common.experiment import Evaluation
+from pyro_mmvae.experiments.common.memory import MemoryData
 from pyro_mmvae.experiments.mog.config import Config
 from pyro_mmvae.experiments.mog.figures import draw_figures
 from pyro_mmvae.likelihoods import Normal, Radial
@@ -39,7 +42,7 @@ class MixtureData(MemoryData):
     def __init__(self, config: Config) -> None:
         size, seed = config.test_samples, config.seed
         drawn = sample(config.samples, 2 * seed), sample(size, HELD_OUT_SEED + seed), sample(size, 2 * seed + 1)
-        train, validation, test = (Fixed(Batch.of({"a": part.a, "b": part.b})) for part in drawn)
+        train, validation, test = (InMemory(Batch.of({"a": part.a, "b": part.b})) for part in drawn)
         super().__init__(config, train, validation, test, "mixture of Gaussians")
         self.label: Tensor = drawn[1 if config.judge == "validation" else 2].label
 
@@ -77,4 +80,6 @@ class Experiment(experiment.Experiment[Config]):
     def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
         """Return the log-likelihoods by proposal; the data's own density stands in the place of published values."""
         found, truth = metrics["log_likelihood"], metrics["truth"]
-        return columns(found, QUANTITIES, {(given, name): truth[name] for given in found for name in found[given]})
+        return likelihood_columns(
+            found, QUANTITIES, {(given, name): truth[name] for given in found for name in found[given]}
+        )

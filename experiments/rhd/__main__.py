@@ -1,6 +1,6 @@
 """`python -m experiments.rhd`."""
 
-from pyro_mmvae.experiments.rhd.cli import main
+from pyro_mmvae.experiments.common.driver import main
 
 if __name__ == "__main__":
-    main()
+    main("rhd")

@@ -1,48 +1,75 @@
-"""Options of the hand experiment, and what the settings and presets mean."""
+"""Options of the hand experiment, and what its settings mean."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
-from pyro_mmvae.experiments.common.choices import GuideName, ObjectiveName
-from pyro_mmvae.experiments.common.names import known
+import tyro
 
-Setting = Literal["r2p", "r2hp", "c2p", "rc2chp", "rcs2chps"]
+from pyro_mmvae.experiments.common.by_name import GuideName
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Range, Samples, Share, Weight
+from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
+from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
+from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS
+
+Setting = Literal["r2p", "r2hp", "c2p", "rc2cp", "rc2chp", "rcs2chps"]
+Degrees = Annotated[float, Range("degrees from 0 to 180", low=0, high=180)]
+Switch = tyro.conf.FlagConversionOff[bool]
+"""A switch that takes True or False: a preset may turn it on, and the command line off again."""
 
 
 class Flow(NamedTuple):
-    """What a setting encodes and decodes (Gupta 2021, section 6.2.1)."""
+    """What a setting encodes and decodes (Gupta 2021, section 6.2.1; `rc2cp` is Joshi et al. 2022, section 4.5)."""
 
     inputs: tuple[str, ...]
     targets: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All modalities, inputs first."""
+        return tuple(dict.fromkeys((*self.inputs, *self.targets)))
 
 
 FLOWS: dict[str, Flow] = {
     "r2p": Flow(("rgb",), ("pose",)),
     "r2hp": Flow(("rgb",), ("heatmap", "pose")),
     "c2p": Flow(("cloud",), ("pose",)),
+    "rc2cp": Flow(("rgb", "cloud"), ("cloud", "pose")),
     "rc2chp": Flow(("rgb", "cloud"), ("cloud", "heatmap", "pose")),
     "rcs2chps": Flow(("rgb", "cloud", "segmentation"), ("cloud", "heatmap", "pose", "segmentation")),
 }
 MIXTURES = ("moe",)
+NOISE = ("pixel_corruption", "cloud_noise", "corrupted_share", "cloud_corrupted_share")
+RULES = ("joints", "average", "auc_rule")
+"""Options of the results alone."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """Options of a training run. Where the default is None, the preset decides: the demo, or the papers' with --data.
-
-    The demo makes a synthetic set of rendered hands in RHD's layout and is sized for minutes on two cores.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Config(RunConfig):
+    """Options of a run. The defaults are those of the demo on synthetic hands; `--data` implies others for a GPU."""
 
     experiment: ClassVar[str] = "rhd"
+    about: ClassVar[str] = """Learn 3-D hand pose from RGB, with point clouds and heat maps as companions in training.
+
+    python -m experiments.rhd --guide gpoe                    demo on synthetic hands, minutes on two cores
+    python -m experiments.rhd --data RHD_published_v2         real data, sized for a GPU
+    python -m experiments.rhd evaluate RUN --help             metrics of a trained run, on other data or noise
+    python -m experiments.rhd predict RUN FOLDER --help       poses for a folder of hand images
+
+A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figures."""
+    comparison: ClassVar[Comparison] = Comparison(("poe", "moe", "gpoe"))
+    tiny: ClassVar[tuple[str, ...]] = (
+        *("--synthetic-train", "16", "--synthetic-eval", "4", "--epochs", "2", "--batch-size", "8", "--width", "8"),
+        *("--image-size", "32", "--num-points", "16", "--map-size", "8", "--decoder-width", "4", "--cloud-width", "32"),
+    )
+    free: ClassVar[frozenset[str]] = frozenset({"workers", "preload", *RULES})
+    commands: ClassVar[Mapping[str, type]] = {"evaluate": EvaluateOptions, "predict": PredictOptions}
 
     guide: GuideName = "gpoe"
-    """Inference program: how the posteriors of several inputs become one."""
-    objective: ObjectiveName | None = None
-    """Training bound. None: `crossmodal` with one input or that guide, `mmvae` with a mixture guide, else `mixing`."""
     setting: Setting = "rc2chp"
     """What is encoded (before the 2) and decoded: R rgb, C cloud, H heat maps, P pose, S segmentation."""
 
@@ -50,101 +77,97 @@ class Config:
     """Folder of RHD (or any set in its layout). None: synthetic hands."""
     synthetic: Path = Path("data/synthetic_hands")
     """Where synthetic hands are kept; made if not there, reused by the next run."""
-    synthetic_train: int = 2000
+    synthetic_train: Positive = 2000
     """Number of synthetic training pictures."""
-    synthetic_eval: int = 250
+    synthetic_eval: Positive = 250
     """Number of synthetic evaluation pictures."""
-    samples: float | None = None
+    samples: Samples | None = None
     """Training samples to use: a share (up to 1), or a number. None: all."""
-    image_size: int | None = None
-    """Side of the hand crop in pixels. Preset: 256; demo 64."""
-    num_points: int | None = None
-    """Points of a cloud, a square number. Preset: 256; demo 64."""
-    map_size: int | None = None
-    """Side of heat maps and segmentations, a power of two. Preset: 64; demo 32."""
-    pixel_corruption: float = 0.0
+    image_size: Positive = 64
+    """Side of the hand crop in pixels."""
+    num_points: Positive = 64
+    """Points of a cloud, a square number."""
+    map_size: Positive = 32
+    """Side of heat maps and segmentations, a power of two."""
+    crop: Literal["joints", "mask"] = "joints"
+    """Square about the middle MCP joint that holds the visible joints, or the smallest about the hand's pixels."""
+    crop_margin: PositiveNumber | None = None
+    """Room about the hand, in sides of the tight square. None: 1.3 about joints, 1 about the mask."""
+    root_joint: Literal["middle_mcp", "wrist", "palm"] = "middle_mcp"
+    """Origin of poses and clouds."""
+    first_joint: Literal["wrist", "palm"] = "wrist"
+    """What joint 0 is: RHD's wrist, or half-way from there to the middle MCP joint."""
+    mirror_right: bool = True
+    """Make right hands left."""
+    augment: bool = True
+    """Zoom, shift, turn, flip and recolour training crops, each drawn uniformly."""
+    zoom: Annotated[float, Range("a number of at least 1", low=1)] = 1.2
+    """Largest magnification; the least is 1."""
+    shift: Share = 20 / 256
+    """Largest shift along either axis, as a share of the crop's side."""
+    rotation: Degrees = 180.0
+    """Largest rotation to either side."""
+    flip: Share = 0.0
+    """Share of training crops whose up and down change places."""
+    color: bool = True
+    """Jitter the colours."""
+
+    pixel_corruption: Share = 0.0
     """Share of pixels replaced by random colours."""
-    cloud_noise: float = 0.0
+    cloud_noise: Weight = 0.0
     """Standard deviation of noise on cloud points, in lengths of the middle finger's first bone."""
-    corrupted_share: float = 1.0
-    """Share of samples on which that noise acts."""
+    corrupted_share: Share = 1.0
+    """Share of samples on which that noise acts, drawn for image and cloud independently."""
+    cloud_corrupted_share: Share | None = None
+    """The same for clouds alone. None: as for images."""
     corrupt: Literal["train", "test", "both"] = "both"
     """Where that noise acts."""
-    preload: bool | None = None
-    """Keep decoded crops in memory. Preset: no; demo yes."""
-    workers: int | None = None
-    """Processes that load data. Preset: 4; demo 0, as everything is in memory."""
+    preload: Switch = True
+    """Keep decoded crops in memory."""
+    workers: Count = 0
+    """Processes that load data."""
 
-    latent_dim: int = 64
-    """Dimension of z."""
-    width: int | None = None
-    """Channels of the first stage of the ResNet-18. Preset: 64; demo 32."""
+    width: Positive = 32
+    """Channels of the first stage of the ResNet-18."""
     stem_stride: Literal[1, 2, 4] = 4
     """How much the ResNet shrinks the image before its first stage; less than 4 keeps more detail and costs more."""
     norm: Literal["batch", "group"] = "batch"
     """Normalisation in the ResNet. Batch statistics, which pretrained weights need, are taken over all devices on
     GPUs, but not on CPUs."""
-    decoder_width: int | None = None
-    """Channels of the last stage of the heat-map and segmentation decoders. Preset: 64; demo 16."""
-    cloud_width: int | None = None
-    """Width of the cloud's networks: last stage of the encoder and layers of the decoder. Preset: 512; demo 256."""
-    pretrained: bool | None = None
-    """Start the ResNet from ImageNet weights. Preset: yes; demo no."""
+    decoder_width: Positive = 16
+    """Channels of the last stage of the heat-map and segmentation decoders."""
+    cloud_width: Positive = 256
+    """Width of the cloud's networks: last stage of the encoder and layers of the decoder."""
+    pretrained: Switch = False
+    """Start the ResNet from ImageNet weights."""
     pretrained_weights: Path | None = None
     """File with these weights, for machines that cannot download them."""
-    guide_options: tuple[str, ...] = ()
-    """Options of the guide as name=value, e.g. `prior_expert=false` (poe), `weights=learned` (moe_moments)."""
 
-    epochs: int | None = None
-    """Preset: 100; demo 12."""
-    batch_size: int = 32
-    """Samples in a step, over all devices together."""
-    learning_rate: float | None = None
-    """Of AdamW. Preset: 1e-4; demo 2e-3."""
-    lr_schedule: Literal["constant", "cosine"] = "cosine"
-    """Learning rate over the run, after a short warm-up."""
-    clip: float = 10.0
-    """Largest norm of the gradient; 0 does not clip."""
-    beta_start: float = 1e-5
-    """Weight of the KL in the first epoch."""
-    beta_end: float = 1e-3
-    """Weight of the KL from the middle of the run on."""
-    lambda_pose: float = 1.0
+    epochs: Positive = 12
+    batch_size: Positive = 32
+    learning_rate: Weight = 2e-3
+    warmup: Count = 20
+    clip: Weight = 10.0
+    beta_start: Weight | None = 1e-5
+    beta_end: Weight = 1e-3
+    beta_shape: Literal["linear", "geometric"] = "geometric"
+    lambda_pose: Weight = 1.0
     """Weight of the pose."""
-    lambda_heatmap: float | None = None
-    """Weight of the heat maps. Preset: 0.01, as Gupta 2021; demo 0.5."""
-    lambda_cloud: float = 1.0
+    lambda_heatmap: Weight = 0.5
+    """Weight of the heat maps."""
+    lambda_cloud: Weight = 1.0
     """Weight of the point cloud."""
-    lambda_segmentation: float = 1e-3
+    lambda_segmentation: Weight = 1e-3
     """Weight of the segmentation."""
-    particles: int = 1
-    """Latent draws per sample and row."""
-    augment: bool = True
-    """Zoom, shift, turn and recolour training crops."""
-    early_stop: int | None = None
-    """Stop when validation has not improved for this many epochs. None: never."""
-    seed: int = 0
-    """Of everything random."""
+    pose_norm: Literal["joint", "pose"] = "joint"
+    """What the pose's loss is the norm of: each joint's error, or the whole pose's."""
 
-    device: str = "auto"
-    """auto, cpu, cuda (or another Lightning accelerator)."""
-    devices: int = 1
-    """Number of devices on each node; more than one trains by DDP."""
-    nodes: int = 1
-    """Number of nodes."""
-    precision: str = "32-true"
-    """Lightning precision, e.g. 32-true, bf16-mixed, 16-mixed."""
-
-    out: Path | None = None
-    """Run folder. None: runs/rhd/SETTING-GUIDE-OBJECTIVE-sSEED."""
-    resume: bool = False
-    """Go on from the last checkpoint in the run folder."""
-    logger: Literal["csv", "tensorboard"] = "csv"
-    """history.csv is always written; tensorboard writes its own files besides."""
-    figures: bool = True
-    """Draw figures at the end."""
-    config: Path | None = None
-    """YAML file with any of these options; the command line wins. Every run writes one, config.yaml."""
+    joints: Literal["visible", "all"] = "visible"
+    """Joints that count in the results."""
+    average: Literal["joint", "keypoint"] = "joint"
+    """Average errors by joint first, or over all keypoints at once."""
+    auc_rule: Literal["grid", "even", "exact"] = "grid"
+    """Thresholds of the AUC: those of 20 from 0 to 50 mm that are above 20, as papers have them; 20 from 20 mm; none."""
 
     @property
     def flow(self) -> Flow:
@@ -152,96 +175,36 @@ class Config:
         return FLOWS[self.setting]
 
     @property
-    def run(self) -> Path:
-        """The run folder."""
-        return self.out or Path("runs/rhd") / f"{self.setting}-{self.guide}-{self.objective}-s{self.seed}"
+    def run_name(self) -> str:
+        """Name of the run folder inside `runs/rhd`."""
+        return f"{self.setting}-{super().run_name}"
 
+    @classmethod
+    def presets(cls) -> Mapping[str, Preset]:
+        """Return the preset for real data, and those of papers."""
+        return PRESETS
 
-def resolved(config: Config) -> Config:
-    """Fill in what the preset decides.
+    def implied_preset(self) -> str | None:
+        """Return the preset for real data if there are real data."""
+        return GPU if self.data is not None else None
 
-    Raises:
-        ValueError: an unknown guide or objective, or an option out of its range.
-    """
-    known("pyro_mmvae.guides", config.guide)
-    preset = _DEMO if config.data is None else _PAPER
-    given: dict[str, Any] = {name: value for name, value in preset.items() if getattr(config, name) is None}
-    filled = replace(config, objective=config.objective or _default_objective(config), config=None, **given)
-    known("pyro_mmvae.objectives", filled.objective or "")
-    _check(filled)
-    return replace(filled, out=filled.run)
+    def implied(self) -> dict[str, Any]:
+        """Return the objective that suits guide and setting, the guide's options in a paper, and the crop's margin."""
+        one_input = len(self.flow.inputs) == 1 or self.guide == "crossmodal"
+        several = "mmvae" if self.guide in MIXTURES else "mixing"
+        return {
+            "objective": "crossmodal" if one_input else several,
+            "guide_options": GUIDE_OPTIONS.get((self.paper, self.guide), ()),
+            "crop_margin": 1.3 if self.crop == "joints" else 1.0,
+        }
 
+    def reopened(self) -> Config:
+        """Return the options without pretrained weights, as a trained run has its own."""
+        return replace(self, pretrained=False, pretrained_weights=None)
 
-_DEMO = {
-    "image_size": 64,
-    "num_points": 64,
-    "map_size": 32,
-    "width": 32,
-    "decoder_width": 16,
-    "cloud_width": 256,
-    "epochs": 12,
-    "lambda_heatmap": 0.5,
-    "preload": True,
-    "workers": 0,
-    "pretrained": False,
-    "learning_rate": 2e-3,
-}
-_PAPER = {
-    "image_size": 256,
-    "num_points": 256,
-    "map_size": 64,
-    "width": 64,
-    "decoder_width": 64,
-    "cloud_width": 512,
-    "epochs": 100,
-    "lambda_heatmap": 0.01,
-    "preload": False,
-    "workers": 4,
-    "pretrained": True,
-    "learning_rate": 1e-4,
-}
-
-
-def _default_objective(config: Config) -> str:
-    if len(config.flow.inputs) == 1 or config.guide == "crossmodal":
-        return "crossmodal"
-    return "mmvae" if config.guide in MIXTURES else "mixing"
-
-
-def _check(config: Config) -> None:
-    positive = (
-        "image_size",
-        "num_points",
-        "map_size",
-        "width",
-        "decoder_width",
-        "cloud_width",
-        "epochs",
-        "batch_size",
-        "latent_dim",
-        "particles",
-        "devices",
-        "nodes",
-    )
-    for name in positive:
-        if getattr(config, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')}: expected at least 1, got {getattr(config, name)}")
-    if math.isqrt(config.num_points or 0) ** 2 != config.num_points:
-        raise ValueError(
-            f"--num-points: expected a square number, as the decoder folds a grid, got {config.num_points}"
-        )
-    if config.samples is not None and (config.samples <= 0 or (config.samples > 1 and config.samples % 1)):
-        raise ValueError(f"--samples: expected a share in (0, 1] or a whole number, got {config.samples}")
-    for name in ("beta_start", "beta_end", "lambda_pose", "lambda_heatmap", "lambda_cloud", "lambda_segmentation"):
-        if getattr(config, name) < 0:
-            raise ValueError(
-                f"--{name.replace('_', '-')}: expected a weight of at least 0, got {getattr(config, name)}"
-            )
-    if config.beta_start > 0 and config.beta_end == 0:
-        raise ValueError("--beta-end: expected a positive weight, as beta goes there from --beta-start geometrically")
-    if config.early_stop is not None and config.early_stop < 1:
-        raise ValueError(f"--early-stop: expected at least 1 epoch, got {config.early_stop}")
-    if config.batch_size % (config.devices * config.nodes):
-        raise ValueError(
-            f"--batch-size {config.batch_size} does not divide among {config.devices * config.nodes} processes"
-        )
+    def check_together(self) -> None:
+        """Refuse sizes that the decoders cannot make."""
+        square = math.isqrt(self.num_points) ** 2 == self.num_points
+        self.require("num_points", square, "a square number, as the decoder folds a grid")
+        doubled = self.map_size >= 8 and self.map_size & (self.map_size - 1) == 0
+        self.require("map_size", doubled, "a power of two from 8 on, as the decoder doubles a map of 4 x 4")

@@ -2,25 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
-import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
-from pyro_mmvae.data.loader import EpochLoader
-from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae import Batch
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.split import hold_out
+from pyro_mmvae.experiments.common.experiment import RunData
 from pyro_mmvae.experiments.rhd.config import Config
-from pyro_mmvae.hands.batch import HandBatch, collate
+from pyro_mmvae.hands.augmentation import AugmentationRanges
+from pyro_mmvae.hands.batch import HandBatch
 from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.hands.synthetic import generate
 
 HELD_OUT = 0.05
 """Share of the training samples that are kept for validation."""
+
+
+class HandData(RunData):
+    """Loaders of one run; each process of a distributed run takes its part of every batch.
+
+    The training split is opened when it is needed; whether the judged samples are there is known at once.
+
+    Args:
+        config: of the run.
+
+    Attributes:
+        samples: those that results are of.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        self.samples = self._judged_split()
+
+    def _judged_split(self) -> RHD:
+        if self.config.judge == "validation":
+            return open_split(self.config, "training", ids=self._ids[1], **noise(self.config, "test"))
+        return open_split(self.config, "evaluation", **noise(self.config, "test"))
+
+    @cached_property
+    def _ids(self) -> tuple[list[int], list[int]]:
+        """Numbers in the files of the samples to train on and of those held out."""
+        count = self.config.samples
+        wanted = int(count) if count is not None and count > 1 else count
+        everything = open_split(self.config, "training", modalities=("pose",), samples=wanted)
+        return hold_out(everything.ids, HELD_OUT, self.config.seed, least=self.config.num_processes)
+
+    @cached_property
+    def train(self) -> RHD:
+        """Samples to train on, augmented."""
+        config = self.config
+        ranges = AugmentationRanges((1.0, config.zoom), config.shift, config.rotation, config.flip, config.color)
+        return self._part(self._ids[0], augment=ranges if config.augment else False)
+
+    @cached_property
+    def validation(self) -> RHD:
+        """Samples held out from training."""
+        return self._part(self._ids[1], augment=False)
+
+    def _part(self, ids: list[int], augment: AugmentationRanges | Literal[False]) -> RHD:
+        options = noise(self.config, "train")
+        return open_split(self.config, "training", augment=augment, ids=ids, preload=self.config.preload, **options)
+
+    def describe(self) -> str:
+        """Return where the hands are from and how many there are."""
+        counts = f"{len(self.train)} training, {len(self.validation)} held out, {len(self.samples)} to judge"
+        return f"{'hands from' if self.config.data else 'synthetic hands in'} {data_folder(self.config)}: {counts}"
+
+    def steps_per_epoch(self) -> int:
+        """Return the number of training steps in an epoch."""
+        return len(self.train_dataloader())
+
+    def train_dataloader(self) -> DataLoader[HandBatch]:
+        """Return shuffled, augmented batches."""
+        return loader(self.train, self.config, shuffle=True, trainer=self.trainer)
+
+    def val_dataloader(self) -> DataLoader[HandBatch]:
+        """Return the held-out batches."""
+        return loader(self.validation, self.config, trainer=self.trainer)
+
+    def judged_hands(self) -> DataLoader[HandBatch]:
+        """Return the judged samples with their annotation, in order, the same draw every time."""
+        return loader(self.samples, self.config)
+
+    def judged(self, samples: int | None = None) -> Iterator[Batch]:
+        """Yield the judged samples, or the first ones; see `RunData`."""
+        left = len(self.samples) if samples is None else samples
+        for item in self.judged_hands():
+            if (batch := item.batch[:left]).size:
+                yield batch
+            if (left := left - batch.size) <= 0:
+                return
 
 
 def data_folder(config: Config) -> Path:
@@ -31,132 +110,41 @@ def data_folder(config: Config) -> Path:
     return generate(config.synthetic / f"{counts[0]}+{counts[1]}", *counts, seed=0)
 
 
-def open_split(config: Config, split: str, *, augment: bool = False, modalities: Any = None, **changes: Any) -> RHD:
-    """Open a split as the configuration wants it.
+def open_split(config: Config, split: Literal["training", "evaluation"], **options: Any) -> RHD:
+    """Open a split as the configuration wants it, without noise and augmentation.
 
     Args:
         config: of the run.
-        split: "training" or "evaluation".
-        augment: see `RHD`.
-        modalities: names; all that the setting encodes or decodes by default.
-        changes: further options of `RHD`.
+        split: which one.
+        options: further options of `RHD`, or others.
     """
-    stage = "train" if split == "training" else "test"
-    noisy = config.corrupt in (stage, "both")
-    names = modalities or tuple(dict.fromkeys((*config.flow.inputs, *config.flow.targets)))
-    chosen: dict[str, Any] = {
-        "image_size": config.image_size,
-        "num_points": config.num_points,
-        "heatmap_size": config.map_size,
-        "modalities": names,
-        "augment": augment,
-        "seed": config.seed,
-        "pixel_corruption": config.pixel_corruption if noisy else 0.0,
-        "cloud_noise": config.cloud_noise if noisy else 0.0,
-        "corrupted_share": config.corrupted_share,
-    }
-    return RHD(data_folder(config), split, **{**chosen, **changes})
+    names = ("image_size", "num_points", "crop", "crop_margin", "root_joint", "first_joint", "mirror_right", "seed")
+    chosen = {name: getattr(config, name) for name in names}
+    chosen |= {"heatmap_size": config.map_size, "modalities": config.flow.names}
+    return RHD(data_folder(config), split, **{**chosen, **options})
 
 
-class HandData(lightning.LightningDataModule):
-    """Loaders of one run; each process of a distributed run takes its part of every batch.
-
-    Args:
-        config: of the run.
-    """
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.config = config
-        self._train: RHD | None = None
-        self._validation: RHD | None = None
-
-    def prepare_data(self) -> None:
-        """Make the synthetic set, in one process of each machine."""
-        data_folder(self.config)
-
-    def setup(self, stage: str) -> None:
-        """Open the training split and hold some of it out."""
-        if self._train is not None:
-            return
-        everything = open_split(self.config, "training", modalities=("pose",), samples=_count(self.config.samples))
-        kept, held_out = split_ids(everything.ids, self.config.seed, least=self.config.devices * self.config.nodes)
-        self._train = self._open(kept, augment=self.config.augment)
-        self._validation = self._open(held_out, augment=False)
-
-    def _open(self, ids: list[int], augment: bool) -> RHD:
-        return open_split(self.config, "training", augment=augment, ids=ids, preload=bool(self.config.preload))
-
-    @property
-    def train_ids(self) -> list[int]:
-        """Numbers in the files of the samples that are trained on."""
-        if self._train is None:
-            raise RuntimeError("call setup() first")
-        return self._train.ids
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled, augmented batches."""
-        if self._train is None:
-            raise RuntimeError("call setup() first")
-        return self._loader(self._train, shuffle=True)
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        """Return the held-out batches."""
-        if self._validation is None:
-            raise RuntimeError("call setup() first")
-        return self._loader(self._validation, shuffle=False)
-
-    def _loader(self, split: RHD, shuffle: bool) -> DataLoader[Any]:
-        rank, world = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        sampler = EpochSampler(
-            len(split), shuffle=shuffle, seed=self.config.seed, rank=rank, world_size=world, drop_last=shuffle
-        )
-        return make_loader(split, sampler, self.config, batch_size=self.config.batch_size // world)
+def noise(config: Config, stage: Literal["train", "test"]) -> dict[str, Any]:
+    """Return the options of `RHD` that put noise on the samples of a stage; none where it does not act."""
+    if config.corrupt not in (stage, "both"):
+        return {}
+    clouds = config.cloud_corrupted_share
+    share = {"rgb": config.corrupted_share, "cloud": config.corrupted_share if clouds is None else clouds}
+    levels = {name: getattr(config, name) for name in ("pixel_corruption", "cloud_noise")}
+    return {**levels, "corrupted_share": share}
 
 
-def split_ids(ids: list[int], seed: int, least: int = 1) -> tuple[list[int], list[int]]:
-    """Split samples into those to train on and at least so many held out, at random by seed; both in order.
-
-    Raises:
-        ValueError: too few samples.
-    """
-    count = max(least, round(HELD_OUT * len(ids)))
-    if len(ids) < 2 * least:
-        raise ValueError(f"expected at least {2 * least} training samples, got {len(ids)}")
-    order = np.random.default_rng([seed, 0x0A11DA7E]).permutation(len(ids))
-    held_out = set(order[:count].tolist())
-    return [s for i, s in enumerate(ids) if i not in held_out], [s for i, s in enumerate(ids) if i in held_out]
-
-
-def make_loader(split: RHD, sampler: EpochSampler, config: Config, batch_size: int) -> DataLoader[Any]:
-    """Return a loader with the run's workers."""
-    workers = config.workers or 0
-    return EpochLoader(
+def loader(
+    split: RHD, config: Config, *, shuffle: bool = False, trainer: lightning.Trainer | None = None
+) -> DataLoader[HandBatch]:
+    """Return a loader with the run's workers; each of a trainer's processes takes its part of every batch."""
+    pinned = config.device != "cpu" and torch.cuda.is_available()
+    return make_loader(
         split,
-        batch_size=batch_size,
-        sampler=sampler,
-        # A last batch of one sample has no batch statistics.
-        drop_last=sampler.shuffle and len(sampler) >= batch_size,
-        collate_fn=collate,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=config.device != "cpu" and torch.cuda.is_available(),
+        config.batch_size,
+        shuffle=shuffle,
+        seed=config.seed,
+        trainer=trainer,
+        workers=config.workers,
+        pin_memory=pinned,
     )
-
-
-def evaluation_loader(config: Config) -> tuple[RHD, DataLoader[HandBatch]]:
-    """Return the evaluation split and its batches, in order, the same draw every time."""
-    split = open_split(config, "evaluation")
-    return split, make_loader(split, EpochSampler(len(split), shuffle=False), config, config.batch_size)
-
-
-def training_poses(config: Config, ids: list[int]) -> Tensor:
-    """Return the normalised poses (N, 21, 3) of training samples, without augmentation; only masks are read."""
-    split = open_split(config, "training", modalities=("pose",), ids=ids)
-    loader = make_loader(split, EpochSampler(len(split), shuffle=False), config, batch_size=256)
-    poses = [item.batch.data["pose"] for item in tqdm(loader, "mean pose", unit="batch", leave=False)]
-    return torch.cat(poses)
-
-
-def _count(samples: float | None) -> float | int | None:
-    return int(samples) if samples is not None and samples > 1 else samples

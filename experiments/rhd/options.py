@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Share, Weight
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Compute the metrics of a trained run again, on other data or with other noise.
+    """Compute the metrics of a trained run again, on other data, with other noise or by other rules.
 
-    Writes metrics.json and figures into a folder of its own; those of the run stay as they are.
+    Writes metrics.json and figures into a folder of its own; those of the run stay as they are. None: as in the run.
     """
 
     run: tyro.conf.Positional[Path]
@@ -20,17 +23,27 @@ class EvaluateOptions:
     out: Path | None = None
     """Folder for the results. None: a folder in RUN named after what was changed."""
     data: Path | None = None
-    """Folder in RHD's layout. None: the data of the run."""
-    pixel_corruption: float | None = None
-    """Share of pixels replaced by random colours. None: as in the run."""
-    cloud_noise: float | None = None
-    """Standard deviation of noise on cloud points. None: as in the run."""
-    corrupted_share: float | None = None
-    """Share of samples on which the noise acts. None: as in the run."""
+    """Folder in RHD's layout."""
+    judge: Literal["test", "validation"] | None = None
+    """Evaluation samples, or those held out from training."""
+    pixel_corruption: Share | None = None
+    """Share of pixels replaced by random colours."""
+    cloud_noise: Weight | None = None
+    """Standard deviation of noise on cloud points."""
+    corrupted_share: Share | None = None
+    """Share of samples on which the noise acts."""
+    cloud_corrupted_share: Share | None = None
+    """The same for clouds alone."""
+    joints: Literal["visible", "all"] | None = None
+    """Joints that count."""
+    average: Literal["joint", "keypoint"] | None = None
+    """How errors are averaged."""
+    auc_rule: Literal["grid", "even", "exact"] | None = None
+    """Thresholds of the AUC."""
     seed: int | None = None
-    """Of noise and draws. None: as in the run."""
-    workers: int | None = None
-    """Processes that load data. None: as in the run."""
+    """Of noise and draws."""
+    workers: Count | None = None
+    """Processes that load data."""
     device: str = "auto"
     """auto, cpu, cuda."""
     best: bool | None = None
@@ -39,7 +52,7 @@ class EvaluateOptions:
     """Draw figures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PredictOptions:
     """Write 3-D poses for a folder of images, each a crop about one hand.
 
@@ -54,13 +67,13 @@ class PredictOptions:
     """Folder of .png or .jpg files."""
     out: Path | None = None
     """Folder for the results. None: RUN/predictions."""
-    bone_mm: float | None = None
+    bone_mm: PositiveNumber | None = None
     """Length of the middle finger's first bone in millimetres: poses are then written in millimetres."""
     mirror: bool = False
     """The images show right hands."""
-    draws: int = 32
+    draws: Positive = 32
     """Posterior draws for the spread."""
-    batch_size: int = 32
+    batch_size: Positive = 32
     """Images at a time."""
     device: str = "auto"
     """auto, cpu, cuda."""

@@ -1,72 +1,20 @@
-"""Figures of a run."""
+"""The results of a run as text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
-import torch
-from torch import Tensor
-
-from pyro_mmvae.experiments.rhd.config import Config
-from pyro_mmvae.experiments.rhd.evaluation import MEAN_POSE, SHOWN, Evaluation
-from pyro_mmvae.hands.batch import Hands
-from pyro_mmvae.hands.plots import plot_pck, plot_predictions, plot_skeletons, plot_skeletons_3d
-from pyro_mmvae.plots import plot_clouds, plot_heatmaps, plot_training
-from pyro_mmvae.training import History
+from pyro_mmvae.hands.evaluation import MEAN_POSE, Judged
 
 
-def draw_figures(config: Config, evaluation: Evaluation, history: History | None, folder: Path) -> None:
-    """Draw everything that the setting has: PCK curves, skeletons, clouds, heat maps, training curves."""
-    folder.mkdir(parents=True, exist_ok=True)
-    plot_pck({MEAN_POSE: evaluation.baseline, **evaluation.metrics}, folder / "pck.png", dashed=[MEAN_POSE])
-    data = {name: value[:SHOWN] for name, value in evaluation.shown.batch.data.items()}
-    hands = Hands(*(value[:SHOWN] for value in evaluation.shown.hands))
-    decoded = evaluation.decoded
-    poses = {name: found["pose"] for name, found in decoded.items()}
-    plot_skeletons_3d(data["pose"], poses, folder / "skeletons_3d.png", units="lengths of the reference bone")
-    if "rgb" in data:
-        images = data["rgb"]
-        uv = {name: project(pose, hands) for name, pose in poses.items()}
-        plot_skeletons(images, hands.keypoints_uv, uv, folder / "skeletons.png")
-        if "heatmap" in data:
-            maps = {name: found["heatmap"] for name, found in decoded.items()}
-            plot_heatmaps(images, data["heatmap"], maps, folder / "heatmaps.png")
-    if "cloud" in config.flow.targets:
-        clouds = {name: found["cloud"] for name, found in decoded.items()}
-        plot_clouds(data["cloud"], clouds, folder / "clouds.png")
-        _save_for_viewer(clouds, poses, folder / "decoded.npz")
-    if history is not None:
-        plot_training(_curves(history), folder / "training.png")
-
-
-def _curves(history: History) -> dict[str, tuple[Sequence[float], Sequence[float]]]:
-    names = [n for n in history.rows[-1] if n in ("train/loss", "val/loss") or n.startswith("val/epe_mm|")]
-    return {name: history.series(name) for name in names}
-
-
-def _save_for_viewer(clouds: dict[str, Tensor], poses: dict[str, Tensor], path: Path) -> None:
-    """Write the first sample's decoded cloud and pose, as the viewer of point clouds reads them."""
-    name = next(reversed(clouds))
-    np.savez(path, cloud=clouds[name][0].numpy(), pose=poses[name][0].numpy())
-
-
-def project(pose: Tensor, hands: Hands) -> Tensor:
-    """Project normalised poses into the crops they came from, with the true root and scale.
-
-    Args:
-        pose: shape `(B, 21, 3)`.
-        hands: of the same samples.
-
-    Returns:
-        Pixels of the crop, shape `(B, 21, 2)`.
-    """
-    points = hands.to_camera(pose) @ hands.camera.mT
-    uv = points[..., :2] / points[..., 2:].clamp_min(1e-6)
-    return torch.cat([uv, torch.ones_like(uv[..., :1])], dim=-1) @ hands.crop.mT
-
-
-def draw_predictions(images: Tensor, pose: np.ndarray, names: Sequence[str], path: Path) -> None:
-    """Draw the first images with their predicted skeletons beside them."""
-    plot_predictions(images[:SHOWN], torch.as_tensor(pose[:SHOWN]), list(names[:SHOWN]), path)
+def report(judged: Judged) -> str:
+    """Return the results as an aligned table, with how many samples they are of."""
+    baseline = judged.baseline
+    lines = [f"{'posterior':<14}{'EPE mean':>12}{'EPE median':>12}{'AUC 20-50':>11}{'vs mean pose':>14}"]
+    for name, m in {MEAN_POSE: baseline, **judged.poses}.items():
+        change = "" if m is baseline else f"{100 * (m.epe_mean_mm / baseline.epe_mean_mm - 1):+.1f} %"
+        errors = f"{m.epe_mean_mm:>9.2f} mm{m.epe_median_mm:>9.2f} mm"
+        lines.append(f"{name:<14}{errors}{m.auc_20_50:>11.3f}{change:>14}")
+    lines += [f"segmentation by {name}: IoU {s.iou:.3f}, F1 {s.f1:.3f}" for name, s in judged.segmentations.items()]
+    for name, means in judged.weights.mean().items():
+        lines.append(f"weight of {name}: " + ", ".join(f"{value:.3f} where {kind}" for kind, value in means.items()))
+    count, skipped = judged.errors.count(MEAN_POSE), dict(judged.skipped) or "none"
+    return "\n".join([*lines, "", f"{count} samples judged, skipped: {skipped}"])

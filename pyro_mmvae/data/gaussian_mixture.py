@@ -8,6 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.data.samples import InMemory
+
 MEANS = ((0, 0), (0, 1), (1, 1), (2, 1), (2, 2))
 """Classes, as places of their means in modality a and in modality b. Classes 0 and 1 look alike in a, so do 3 and 4;
 classes 1, 2 and 3 look alike in b. Only both together tell all five."""
@@ -28,6 +31,10 @@ class GaussianMixture(NamedTuple):
     """Shape `(N, 2)`."""
     label: Tensor
     """Class, int64 `(N,)`."""
+
+    def samples(self) -> InMemory:
+        """Return a data set of both modalities."""
+        return InMemory(Batch.of({"a": self.a, "b": self.b}))
 
 
 def places() -> Tensor:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
+
+from pyro_mmvae.data.sampler import EpochSampler
+from pyro_mmvae.data.samples import Draws, Samples
 
 T = TypeVar("T", covariant=True)
 
@@ -37,3 +40,74 @@ class EpochLoader(DataLoader[T]):
         """
         late = self.persistent_workers and getattr(self.sampler, "epoch", 0) > 0
         return torch.random.fork_rng(devices=[]) if late else nullcontext()
+
+
+class Processes(Protocol):
+    """Which process of how many this is; a Lightning trainer says it."""
+
+    @property
+    def global_rank(self) -> int: ...  # noqa: D102
+    @property
+    def world_size(self) -> int: ...  # noqa: D102
+
+
+def make_loader(
+    samples: Samples[T],
+    batch_size: int,
+    *,
+    shuffle: bool = False,
+    seed: int = 0,
+    redraw: bool | None = None,
+    drop_last: bool | None = None,
+    trainer: Processes | None = None,
+    workers: int = 0,
+    persistent: bool = True,
+    pin_memory: bool = False,
+) -> EpochLoader[T]:
+    """Return the loader of a data set, in memory or on disk.
+
+    Args:
+        samples: the data set. Its batches are made in the workers.
+        batch_size: samples in a batch, over all processes together.
+        shuffle: whether the order is random, anew in each epoch; for training.
+        seed: of the order.
+        redraw: see `EpochSampler`; follows `shuffle` if left out.
+        drop_last: likewise.
+        trainer: whose process takes its part of every batch; None: this one takes all.
+        workers: processes that make batches; 0: this one does. A set in memory needs none.
+        persistent: keep them from epoch to epoch.
+        pin_memory: put batches into page-locked memory, for faster copies to an accelerator.
+    """
+    rank, world_size = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+    sampler = EpochSampler(
+        len(samples),
+        batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        redraw=redraw,
+        drop_last=drop_last,
+        rank=rank,
+        world_size=world_size,
+    )
+    # Without a batch size PyTorch asks for one item at a time, here a whole batch, and the collation is the identity.
+    return EpochLoader(
+        _Made(samples),
+        batch_size=None,
+        sampler=sampler,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        persistent_workers=persistent and workers > 0,
+        pin_memory=pin_memory,
+    )
+
+
+class _Made(Dataset[T]):
+    def __init__(self, samples: Samples[T]) -> None:
+        self.samples = samples
+
+    def __getitem__(self, draws: Draws) -> T:
+        return self.samples.batch(draws)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

@@ -1,99 +1,60 @@
-"""Reading pickles that came from elsewhere: numpy arrays and plain containers, and nothing that runs."""
+"""Reading pickles that came from elsewhere: numeric arrays and plain containers, and nothing that runs."""
 
 from __future__ import annotations
 
-import io
 import pickle
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pyro_mmvae.data.unpickling.budget import Budget, RefusedError, shown
+from pyro_mmvae.data.unpickling.containers import check_value
+from pyro_mmvae.data.unpickling.opcodes import run_pickle
+
+SPARE_MEMORY = 2**27
+MEMORY_PER_BYTE = 24
+"""Reading may take so many bytes, and so many more for each byte of the file; RHD's files take about three."""
+SPARE_SIZE = 2**23
+SIZE_PER_BYTE = 16
+"""What was read may have so many bytes and entries, shared parts counted wherever they appear."""
+
+
+class UnsafePickleError(pickle.UnpicklingError, ValueError):
+    """A pickle is damaged or asks for what is not admitted; also a `ValueError`, as users can mend it."""
 
 
 def restricted_load(path: str | Path) -> Any:
-    """Read a pickle of numpy arrays and plain containers; nothing that it names is imported or called.
+    """Read a pickle of numeric arrays and plain containers; nothing that it names is imported or called.
 
-    Pickles of numpy 1 and 2 and of Python 2 and 3 are read alike.
+    Pickles of numpy 1 and 2, of Python 2 and 3 and of all protocols are read alike. They are read by a machine of our
+    own, which makes dictionaries, lists, tuples, sets, `OrderedDict`, text, bytes, numbers, numpy's arrays and scalars
+    of bool, int, float, complex and text, and has nothing else to make. Time and memory are bounded by the size of the
+    file, and so is the time that others take to go through the value.
 
     Args:
         path: the pickle file.
 
     Raises:
         FileNotFoundError: there is no such file.
-        pickle.UnpicklingError: the file is damaged, or it asks for anything but arrays and containers.
+        UnsafePickleError: the file is damaged, or it asks for anything but arrays and containers.
     """
     return restricted_loads(Path(path).read_bytes(), str(path))
 
 
 def restricted_loads(data: bytes, source: str = "the pickle") -> Any:
-    """Unpickle bytes as `restricted_load` does; `source` names them in error messages."""
+    """Unpickle bytes as `restricted_load` does; `source` names them in error messages.
+
+    Raises:
+        UnsafePickleError: as `restricted_load`.
+    """
+    budget = Budget(SPARE_MEMORY + MEMORY_PER_BYTE * len(data), "of memory to read")
     try:
-        return _RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
-    except _RefusedGlobalError as error:
-        raise _RefusedGlobalError(f"{source}: {error}") from None
+        value = run_pickle(data, budget)
+        check_value(value, SPARE_SIZE + SIZE_PER_BYTE * len(data))
+    except RefusedError as error:
+        raise UnsafePickleError(f"{source}: {error}") from None
     except Exception as error:  # a damaged pickle raises nearly anything: EOFError, KeyError, TypeError...
-        raise pickle.UnpicklingError(
+        raise UnsafePickleError(
             f"{source}: expected a pickle of numpy arrays and plain containers, got one that cannot be read "
-            f"({type(error).__name__}: {error}); it may be damaged: download or write it again"
+            f"({type(error).__name__}: {shown(str(error), 200)}); it may be damaged: download or write it again"
         ) from error
-
-
-class _RefusedGlobalError(pickle.UnpicklingError):
-    """A pickle asked for something that is not on the list."""
-
-
-class _RestrictedUnpickler(pickle.Unpickler):
-    """Looks names up in a fixed table instead of importing them."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            make = _ADMITTED[module, name]
-        except KeyError:
-            raise _RefusedGlobalError(
-                f"refused to load {module}.{name}: only numpy arrays and plain containers are admitted; "
-                f"nothing of it was run. If you trust the file, convert it to plain arrays first"
-            ) from None
-        return make()
-
-
-def _encode_latin1(text: str, encoding: str = "latin1") -> bytes:
-    if encoding not in ("latin1", "latin-1"):
-        raise ValueError(f"expected latin1 bytes, got encoding {encoding!r}")
-    return text.encode("latin1")
-
-
-def _type(value: type) -> Callable[[], type]:
-    return lambda: value
-
-
-def _function(function: Callable[..., Any]) -> Callable[[], Callable[..., Any]]:
-    # A new wrapper at each look-up: a pickle may set attributes on what it was given.
-    return lambda: lambda *args: function(*args)
-
-
-def _admitted() -> dict[tuple[str, str], Callable[[], Any]]:
-    array, number = np.zeros(1), np.float64(0)
-    # Asked of numpy itself: the modules have other names in numpy 1 and 2.
-    functions = {
-        ("multiarray", "_reconstruct"): array.__reduce__()[0],
-        ("multiarray", "scalar"): number.__reduce__()[0],
-        ("numeric", "_frombuffer"): array.__reduce_ex__(5)[0],
-    }
-    table: dict[tuple[str, str], Callable[[], Any]] = {
-        (f"{core}.{module}", name): _function(function)  # type: ignore[arg-type]
-        for (module, name), function in functions.items()
-        for core in ("numpy.core", "numpy._core")
-    }
-    table |= {("numpy", "ndarray"): _type(np.ndarray), ("numpy", "dtype"): _type(np.dtype)}
-    table |= {
-        ("_codecs", "encode"): _function(_encode_latin1),
-        ("collections", "OrderedDict"): _type(OrderedDict),
-    }
-    for builtins in ("builtins", "__builtin__"):
-        table |= {(builtins, kind.__name__): _type(kind) for kind in (set, frozenset, bytes, bytearray, complex)}
-    return table
-
-
-_ADMITTED = _admitted()
+    return value

@@ -3,84 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch.utils.data import Sampler
 
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """One sample as drawn in one epoch; a data set makes its randomness from these and its seed."""
-
-    index: int
-    epoch: int = 0
+from pyro_mmvae.data.samples import Draws
 
 
-class EpochSampler(Sampler[Draw]):
-    """Yields the draws of an epoch, the same on every machine and after every restart.
+class EpochSampler(Sampler[Draws]):
+    """Yields the draws of every batch of an epoch, the same on every machine and after every restart.
 
-    With several processes, rank r takes every world_size-th draw, beginning with the r-th. If each loads batches
-    of b, then their k-th batches together are the k-th batch of `b * world_size` of a single process.
+    With several processes, rank r takes every world_size-th draw of every batch, beginning with the r-th: together they
+    have the batches of a single process. All have the same number of batches. Where the last one has fewer samples than
+    there are processes, some get one without a sample.
 
-    Give it to `DataLoader(..., sampler=...)` and call `set_epoch` before each epoch (Lightning does; there, pass
-    `use_distributed_sampler=False` to the trainer).
+    `make_loader` makes one, and its loader. Lightning calls `set_epoch` before each epoch; there, pass
+    `use_distributed_sampler=False` to the trainer.
 
     Args:
         length: number of samples in the data set.
+        batch_size: samples in a batch, over all processes together.
         shuffle: whether the order is random, anew in each epoch.
         seed: of the order; the same on all ranks.
-        redraw: whether the data set draws points and augmentation anew in each epoch. Follows `shuffle` if left
-            out, so that evaluation sees the same numbers each time.
+        redraw: whether the data set draws points, augmentation and the like anew in each epoch. Follows `shuffle` if
+            left out, so that evaluation sees the same numbers each time.
         rank: this process.
         world_size: number of processes.
-        drop_last: leave out what would give some ranks one sample more than others. Set it for training with
-            several processes, which otherwise wait for one another forever; not for evaluation, which would
-            lose up to `world_size - 1` samples.
+        drop_last: leave out the last batch if it is incomplete: it weighs its samples more than others, and a batch of
+            one has no batch statistics. Of a set that is smaller than one batch all is used that can be shared out
+            evenly. Follows `shuffle` if left out; evaluation would lose samples.
 
     Raises:
-        ValueError: a negative length, or a rank that is not below the world size.
+        ValueError: a negative length, no batch size, or a rank that is not below the world size.
     """
 
     def __init__(
         self,
         length: int,
+        batch_size: int,
         *,
-        shuffle: bool,
+        shuffle: bool = False,
         seed: int = 0,
         redraw: bool | None = None,
         rank: int = 0,
         world_size: int = 1,
-        drop_last: bool = False,
+        drop_last: bool | None = None,
     ) -> None:
-        if length < 0 or not 0 <= rank < world_size:
+        if length < 0 or batch_size < 1 or not 0 <= rank < world_size:
             raise ValueError(
-                f"expected length >= 0 and 0 <= rank < world_size, got length {length}, "
-                f"rank {rank}, world_size {world_size}"
+                f"expected length >= 0, batch_size >= 1 and 0 <= rank < world_size, got length {length}, "
+                f"batch_size {batch_size}, rank {rank}, world_size {world_size}"
             )
-        self.length = length
-        self.shuffle = shuffle
-        self.seed = seed
+        self.length, self.batch_size = length, batch_size
+        self.shuffle, self.seed = shuffle, seed
         self.redraw = shuffle if redraw is None else redraw
-        self.rank = rank
-        self.world_size = world_size
-        self.drop_last = drop_last
+        self.rank, self.world_size = rank, world_size
+        self.drop_last = shuffle if drop_last is None else drop_last
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose draws come next."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[Draw]:
-        epoch = self.epoch if self.redraw else 0
-        for index in self._order()[: self._used()][self.rank :: self.world_size]:
-            yield Draw(int(index), epoch)
-
     def __len__(self) -> int:
-        return len(range(self.rank, self._used(), self.world_size))
+        return -(-self._used() // self.batch_size)
+
+    def __iter__(self) -> Iterator[Draws]:
+        order, epoch = torch.as_tensor(self._order()[: self._used()]), self.epoch if self.redraw else 0
+        for number, rows in enumerate(order.split(self.batch_size) if len(order) else ()):
+            yield Draws(rows[self.rank :: self.world_size], epoch, number, self.rank)
 
     def _used(self) -> int:
-        return self.length - self.length % self.world_size if self.drop_last else self.length
+        if not self.drop_last:
+            return self.length
+        unit = self.batch_size if self.length >= self.batch_size else self.world_size
+        return self.length - self.length % unit
 
     def _order(self) -> np.ndarray:
         if self.shuffle:

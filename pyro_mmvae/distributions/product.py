@@ -8,7 +8,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 
-def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: float = 0.0) -> TorchDistribution:
+def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: Tensor | float = 0.0) -> TorchDistribution:
     """Return the normalised product of Gaussian experts (Wu & Goodman 2018, arXiv:1802.05335, section 2.2).
 
     An expert that has no say has precision zero. Where no expert has one, the result is N(0, I).
@@ -16,7 +16,8 @@ def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: float = 
     Args:
         loc: the experts' means, shape `(*lead, M, D)`.
         precision: the experts' precisions 1 / variance, already weighted or masked, same shape.
-        prior_precision: precision of one more expert centred on zero; 1 makes the prior N(0, I) an expert.
+        prior_precision: precision of one more expert centred on zero; 1 makes the prior N(0, I) an expert. A tensor
+            broadcasts against `(*lead, D)`.
 
     Returns:
         A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.

@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 """Turns a right hand into a left one."""
+FLIP = np.diag([1.0, -1.0, 1.0])
+"""Exchanges up and down: a reflection, after which a left hand looks like a right one."""
 
 
 def rotation_x(angle: float) -> Array:
@@ -89,8 +91,9 @@ def crop_affine(
     zoom: float = 1.0,
     angle: float = 0.0,
     shift: tuple[float, float] = (0.0, 0.0),
+    flipped: bool = False,
 ) -> Array:
-    """Return the affine map from the image to a square crop: mirror, turn, zoom, shift, in this order.
+    """Return the affine map from the image to a square crop: mirror, turn, flip, zoom, shift, in this order.
 
     Args:
         center: (2,) image point that comes to the crop's centre.
@@ -100,6 +103,7 @@ def crop_affine(
         zoom: magnification beyond the crop's own.
         angle: rotation in radians, from the x axis towards the y axis.
         shift: translation in the crop's pixels.
+        flipped: whether up and down change places.
 
     Returns:
         (2, 3) map of image coordinates to crop coordinates.
@@ -107,6 +111,8 @@ def crop_affine(
     linear = rotation_z(angle)[:2, :2] * (zoom * size / (2 * half_size))
     if mirrored:
         linear = linear @ MIRROR[:2, :2]
+    if flipped:
+        linear = FLIP[:2, :2] @ linear
     target = np.array(shift) + (size - 1) / 2
     return np.column_stack([linear, target - linear @ np.asarray(center, dtype=np.float64)])
 
@@ -120,7 +126,8 @@ def undo_viewpoint(points: Tensor, scale: Tensor, root: Tensor, rotation: Tensor
         points: (*lead, B, N, 3) root-relative, scaled points, predicted or true.
         scale: (B,) metres.
         root: (B, 3) metres, in camera coordinates.
-        rotation: (B, 3, 3) viewpoint correction together with the augmentation's rotation.
+        rotation: (B, 3, 3) viewpoint correction together with the augmentation's rotation and flip: orthogonal, and a
+            reflection where flipped.
         mirrored: (B,) bool.
 
     Returns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -13,12 +14,14 @@ from scipy.integrate import trapezoid
 from torch import Tensor
 
 Floats = NDArray[np.float64]
-AUCRule = Literal["grid", "exact"]
+AUCRule = Literal["grid", "even", "exact"]
 
 GRID_MM: Floats = np.linspace(0, 50, 20)
 """Thresholds at which RHD's and STB's papers evaluate the PCK."""
 AUC_GRID_MM: Floats = GRID_MM[8:]
 """Those that they integrate over for "20 to 50 mm"; the first is 21.05 mm."""
+EVEN_GRID_MM: Floats = np.linspace(20, 50, 20)
+"""As many thresholds, from 20 mm itself."""
 
 
 @dataclass(frozen=True)
@@ -82,22 +85,27 @@ def pose_metrics(
     visible: Tensor | ArrayLike,
     *,
     joints: Literal["visible", "all"] = "visible",
+    average: Literal["joint", "keypoint"] = "joint",
     auc_rule: AUCRule = "grid",
     thresholds_mm: Sequence[float] | Floats = GRID_MM,
 ) -> PoseMetrics:
     """Summarise errors as the papers on RHD and STB do.
 
-    Every number is taken per joint over the samples in which the joint counts, and then averaged over the joints
-    with equal weights: the mean error (EPE), the median error, the share of errors at most t (PCK). A joint that
-    counts in no sample is left out of the average.
+    By default every number is taken per joint over the samples in which the joint counts, and then averaged over the
+    joints with equal weights: the mean error (EPE), the median error, the share of errors at most t (PCK). A joint that
+    counts in no sample is left out of the average. So do Zimmermann & Brox (2017), with whose numbers the others
+    compare theirs. Gupta (2021), Joshi et al. (2022) and Theodoridis et al. (2020) do not say what joints count, how
+    they are averaged, or at what thresholds between 20 and 50 mm.
 
     Args:
         errors_mm: (N, J) from `pose_errors_mm`.
         visible: (N, J) booleans.
         joints: "visible": a joint counts where it is visible; "all": everywhere.
+        average: "joint": as above; "keypoint": over all keypoints that count at once, so that a joint which is seen
+            more often weighs more. With `joints="all"` only the median differs.
         auc_rule: "grid": the trapezoid rule over `linspace(0, 50, 20)[8:]` (21.05 to 50 mm) divided by that
-            range, the number that papers print; "exact": the integral from 20 to 50 mm without a grid. They
-            differ by about 0.01.
+            range, the number that papers print; "even": the same over `linspace(20, 50, 20)`; "exact": the integral
+            from 20 to 50 mm without a grid, divided by 30 mm. The first differs from the others by about 0.01.
         thresholds_mm: where the PCK curve is evaluated.
 
     Raises:
@@ -108,18 +116,19 @@ def pose_metrics(
         Learning to Estimate 3D Hand Pose from Single RGB Images (Zimmermann & Brox, 2017), arXiv:1705.01389.
     """
     errors, counts = _array(errors_mm), _array(visible).astype(bool)
-    _check(errors, counts, joints, auc_rule)
-    per_joint = [errors[counts[:, j] | (joints == "all"), j] for j in range(errors.shape[1])]
-    per_joint = [values for values in per_joint if values.size]
-    if not per_joint:
+    _check(errors, counts, joints, average, auc_rule)
+    counts = counts | (joints == "all")
+    groups = [errors[counts]] if average == "keypoint" else [errors[counts[:, j], j] for j in range(errors.shape[1])]
+    groups = [values for values in groups if values.size]
+    if not groups:
         raise ValueError("expected a visible joint in some sample, got none; pass joints='all' to count them all")
     thresholds = _array(thresholds_mm)
     return PoseMetrics(
-        epe_mean_mm=float(np.mean([values.mean() for values in per_joint])),
-        epe_median_mm=float(np.mean([np.median(values) for values in per_joint])),
-        auc_20_50=float(np.mean([_AUC[auc_rule](values) for values in per_joint])),
+        epe_mean_mm=float(np.mean([values.mean() for values in groups])),
+        epe_median_mm=float(np.mean([np.median(values) for values in groups])),
+        auc_20_50=float(np.mean([_AUC[auc_rule](values) for values in groups])),
         thresholds_mm=tuple(thresholds.tolist()),
-        pck=tuple(np.mean([_pck(values, thresholds) for values in per_joint], axis=0).tolist()),
+        pck=tuple(np.mean([_pck(values, thresholds) for values in groups], axis=0).tolist()),
     )
 
 
@@ -140,9 +149,8 @@ def _pck(errors: Floats, thresholds: Floats) -> Floats:
     return np.searchsorted(np.sort(errors), thresholds, side="right") / errors.size
 
 
-def _auc_grid(errors: Floats) -> float:
-    area = trapezoid(_pck(errors, AUC_GRID_MM), AUC_GRID_MM)
-    return float(area / (AUC_GRID_MM[-1] - AUC_GRID_MM[0]))
+def _auc_on(grid: Floats, errors: Floats) -> float:
+    return float(trapezoid(_pck(errors, grid), grid) / (grid[-1] - grid[0]))
 
 
 def _auc_exact(errors: Floats) -> float:
@@ -150,16 +158,22 @@ def _auc_exact(errors: Floats) -> float:
     return float(np.mean(np.clip(50 - errors, 0, 30)) / 30)
 
 
-_AUC: dict[AUCRule, Callable[[Floats], float]] = {"grid": _auc_grid, "exact": _auc_exact}
+_AUC: dict[AUCRule, Callable[[Floats], float]] = {
+    "grid": partial(_auc_on, AUC_GRID_MM),
+    "even": partial(_auc_on, EVEN_GRID_MM),
+    "exact": _auc_exact,
+}
 
 
-def _check(errors: Floats, visible: NDArray[np.bool_], joints: str, auc_rule: str) -> None:
+def _check(errors: Floats, visible: NDArray[np.bool_], joints: str, average: str, auc_rule: str) -> None:
     if errors.ndim != 2 or errors.shape != visible.shape:
         raise ValueError(f"expected errors_mm and visible (N, J), got {errors.shape} and {visible.shape}")
     if bad := int((~np.isfinite(errors) | (errors < 0)).sum()):
         raise ValueError(f"expected finite errors from 0 mm, got {bad} of {errors.size} that are not")
     if joints not in ("visible", "all"):
         raise ValueError(f"expected joints 'visible' or 'all', got {joints!r}")
+    if average not in ("joint", "keypoint"):
+        raise ValueError(f"expected average 'joint' or 'keypoint', got {average!r}")
     if auc_rule not in _AUC:
         raise ValueError(f"expected auc_rule {' or '.join(map(repr, _AUC))}, got {auc_rule!r}")
 

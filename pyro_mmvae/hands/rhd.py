@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from pyro_mmvae.data.corruption import checked_share
-from pyro_mmvae.data.sampler import Draw
-from pyro_mmvae.hands.augmentation import MARGIN, MAX_ZOOM
-from pyro_mmvae.hands.batch import HandSample, Skipped, collate
+from pyro_mmvae.data.samples import Draw, Draws
+from pyro_mmvae.hands.augmentation import AugmentationRanges
+from pyro_mmvae.hands.batch import HandBatch, HandSample, Skipped, collate, none_of
+from pyro_mmvae.hands.noise import SensorNoise
 from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS, BadSampleError
 from pyro_mmvae.hands.rhd_format import IMAGE_SIZE, sample_paths
-from pyro_mmvae.hands.rhd_index import SkipLog, load_annotations, usable_samples
-from pyro_mmvae.hands.rhd_record import MAX_POINTS, HandRecord, ReadOptions, read_record
+from pyro_mmvae.hands.rhd_index import SkipLog, load_annotations, subset, usable_samples
+from pyro_mmvae.hands.rhd_record import CROP_MARGINS, MAX_POINTS, HandRecord, ReadOptions, read_record
 from pyro_mmvae.hands.rhd_view import MODALITIES, HandView, ViewOptions, blank_sample
 
 __all__ = ["MODALITIES", "RHD", "collate"]
@@ -29,13 +28,14 @@ class RHD(Dataset[HandSample | Skipped]):
     """One split of RHD, a hand per sample.
 
     Of each picture the left hand is taken if strictly more of its pixels are seen than of the right one, else the
-    right hand; without masks, visible joints are counted. The crop is a square about the middle finger's MCP joint,
-    its half side 1.3 times the largest offset of a visible joint. Joints and cloud are turned by the viewpoint
-    correction, taken relative to the root, mirrored to a left hand, and divided by the length of the bone 12-11.
+    right hand; without masks, visible joints are counted. The crop is a square about the hand. Joints and cloud are
+    turned by the viewpoint correction, which takes the ray through the crop's centre to the optical axis, taken
+    relative to the root, mirrored to a left hand, and divided by the length of the bone 12-11.
     Where the depth or mask of a sample is missing, the modalities that need it are zero and not observed.
 
-    Index it with a `Draw` (or an integer, which means epoch 0): all randomness follows from seed, epoch and the
-    sample's number in the files, not from workers, order, or what was drawn before.
+    Ask it for the `batch` of some draws, or index it with a `Draw` (or an integer, which means epoch 0) for one sample:
+    all randomness follows from seed, epoch and the sample's number in the files, not from workers, order, or what was
+    drawn before.
 
     Samples that cannot be used are skipped. What file names and annotations tell is found here, and
     `len(dataset)` does not count it. What only decoding tells gives a `Skipped`, which `collate` leaves out and
@@ -51,8 +51,16 @@ class RHD(Dataset[HandSample | Skipped]):
         num_points: points P of a cloud, drawn anew in each epoch from the hand's pixels.
         heatmap_size: side H of heat maps and segmentations.
         modalities: names of what is wanted; files that none of them needs are not read.
-        augment: draw zoom, rotation, shift and colour jitter.
-        root_joint: "middle_mcp", "wrist", or "palm" (the mean of both).
+        augment: draw zoom, rotation, shift and colour jitter, from the default `AugmentationRanges` or those given.
+        root_joint: "middle_mcp", "wrist" as in Gupta (2021, section 4.4), or "palm" (the mean of both).
+        first_joint: what joint 0 is: RHD's "wrist"; or the "palm", to which Theodoridis et al. (2020, section 4.2.2)
+            move it, as Zimmermann & Brox (2017) do, for RHD and STB to agree. Root and crop go by RHD's own joints
+            either way. With both at the palm, joint 0 is always at the origin.
+        crop: "joints": a square about the middle finger's MCP joint, its half side `crop_margin` (1.3) times the
+            largest offset of a visible joint. "mask": the smallest square about the hand's pixels, times
+            `crop_margin` (1); samples without a mask are skipped. Gupta (2021, section 4.1) crops by the mask and
+            says no more: that the crop is square, centred on the mask's bounding box, and tight, is our reading.
+        crop_margin: see `crop`.
         mirror_right: make right hands left.
         samples: share in (0, 1] as a float, or number as an integer: a random subset that depends on the seed and
             is the same whatever else is asked for. A number beyond what there is means all.
@@ -61,7 +69,8 @@ class RHD(Dataset[HandSample | Skipped]):
         pixel_corruption: share of pixels replaced by random colours.
         cloud_noise: standard deviation of Gaussian noise on cloud points, in units of the bone 12-11.
         corrupted_share: share of samples on which such noise acts, drawn for image and cloud independently and the
-            same in all epochs.
+            same in all epochs; one number, or one by sensor as `{"rgb": 0.25, "cloud": 0.5}`. See `SensorNoise`;
+            `HandBatch.corrupted` tells which samples they are.
         preload: decode all samples now and keep them in memory, for sets that fit; workers forked later share
             them. The samples are the same. A sample takes at most 3 S^2 bytes and 24 kB, with augmentation up to
             four times that; a third more with segmentation.
@@ -83,15 +92,18 @@ class RHD(Dataset[HandSample | Skipped]):
         num_points: int = 256,
         heatmap_size: int = 64,
         modalities: Sequence[str] = ("rgb", "cloud", "heatmap", "pose"),
-        augment: bool = False,
+        augment: bool | AugmentationRanges = False,
         root_joint: str = "middle_mcp",
+        first_joint: str = "wrist",
+        crop: str = "joints",
+        crop_margin: float | None = None,
         mirror_right: bool = True,
         samples: float | int | None = None,
         ids: Collection[int] | None = None,
         seed: int = 0,
         pixel_corruption: float = 0.0,
         cloud_noise: float = 0.0,
-        corrupted_share: float = 1.0,
+        corrupted_share: float | Mapping[str, float] = 1.0,
         preload: bool = False,
         workers: int = 2,
         frame_size: tuple[int, int] = (IMAGE_SIZE, IMAGE_SIZE),
@@ -105,21 +117,22 @@ class RHD(Dataset[HandSample | Skipped]):
             num_points=num_points,
             heatmap_size=heatmap_size,
             modalities=tuple(modalities),
-            augment=augment,
+            augment=_ranges(augment),
             root_joint=root_joint,
+            first_joint=first_joint,
             mirror_right=mirror_right,
-            pixel_corruption=pixel_corruption,
-            cloud_noise=cloud_noise,
-            corrupted_share=corrupted_share,
+            noise=SensorNoise(pixel_corruption, cloud_noise, corrupted_share),
         )
         _check(self.view_options)
-        self.read_options = _read_options(self.view_options, (frame_size[0], frame_size[1]))
+        self.read_options = _read_options(self.view_options, (frame_size[0], frame_size[1]), crop, crop_margin)
         self._log = SkipLog()
         self._annotations = load_annotations(root, split)
-        usable = usable_samples(root, split, self._annotations, self.read_options.frame_size, self._log)
+        usable = usable_samples(
+            root, split, self._annotations, self.read_options.frame_size, self._log, needs_mask=crop == "mask"
+        )
         wanted = usable if ids is None else sorted(set(ids) & set(usable))
         self._require(wanted)
-        self.ids = _subset(wanted, samples, seed)
+        self.ids = subset(wanted, samples, seed)
         self._records: dict[int, HandRecord] = {}
         if preload:
             self._records = dict(self._read_all(workers, progress, "preloading"))
@@ -156,6 +169,11 @@ class RHD(Dataset[HandSample | Skipped]):
         except BadSampleError as error:
             return Skipped(index, error.reason, error.detail, blank_sample(self.view_options, index))
         return HandView(index, record, self.view_options, self.seed, epoch).sample()
+
+    def batch(self, draws: Draws) -> HandBatch:
+        """Return the batch of some draws; samples that cannot be used are left out and listed."""
+        samples = [self[draw] for draw in draws.each()]
+        return collate(samples) if samples else none_of(blank_sample(self.view_options, 0))
 
     def _read(self, index: int) -> HandRecord:
         paths = sample_paths(self.root, self.split, index)
@@ -197,35 +215,33 @@ def _check(options: ViewOptions) -> None:
         raise ValueError(f"expected at least one modality and each once, got {list(options.modalities)}")
     if options.root_joint not in ROOT_JOINTS:
         raise ValueError(f"unknown root_joint {options.root_joint!r}; there are {sorted(ROOT_JOINTS)}")
+    if options.first_joint not in ("wrist", "palm"):
+        raise ValueError(f"first_joint: expected 'wrist' or 'palm', got {options.first_joint!r}")
     if min(options.image_size, options.num_points, options.heatmap_size) < 1:
         raise ValueError("image_size, num_points and heatmap_size: expected at least 1")
-    checked_share("pixel_corruption", options.pixel_corruption)
-    checked_share("corrupted_share", options.corrupted_share)
-    if not 0 <= options.cloud_noise < float("inf"):
-        raise ValueError(f"cloud_noise: expected a standard deviation of at least 0, got {options.cloud_noise}")
 
 
-def _read_options(view: ViewOptions, frame_size: tuple[int, int]) -> ReadOptions:
+def _ranges(augment: bool | AugmentationRanges) -> AugmentationRanges | None:
+    if isinstance(augment, AugmentationRanges):
+        return augment
+    return AugmentationRanges() if augment else None
+
+
+def _read_options(view: ViewOptions, frame_size: tuple[int, int], crop: str, crop_margin: float | None) -> ReadOptions:
+    if crop not in CROP_MARGINS:
+        raise ValueError(f"unknown crop {crop!r}; there are {list(CROP_MARGINS)}")
+    margin = CROP_MARGINS[crop] if crop_margin is None else crop_margin
+    if not 0 < margin < float("inf"):
+        raise ValueError(f"crop_margin: expected a positive number, got {margin}")
     return ReadOptions(
         frame_size=frame_size,
         color="rgb" in view.modalities,
         cloud="cloud" in view.modalities,
         segmentation="segmentation" in view.modalities,
-        resolution=view.image_size * (MAX_ZOOM if view.augment else 1.0),
-        margin=MARGIN if view.augment else 1.0,
+        resolution=view.image_size * (view.augment.zoom[1] if view.augment else 1.0),
+        margin=view.augment.margin if view.augment else 1.0,
         root_joint=view.root_joint,
+        crop=crop,
+        crop_margin=margin,
         max_points=max(MAX_POINTS, view.num_points),
     )
-
-
-def _subset(ids: list[int], samples: float | int | None, seed: int) -> list[int]:
-    if samples is None:
-        return ids
-    if isinstance(samples, float) and 0 < samples <= 1:
-        count = max(1, round(samples * len(ids)))
-    elif samples >= 1 and samples == int(samples):
-        count = min(int(samples), len(ids))
-    else:
-        raise ValueError(f"samples: expected a share in (0, 1] or a whole number, got {samples!r}")
-    chosen = np.random.default_rng([seed, len(ids)]).permutation(len(ids))[:count]
-    return [ids[position] for position in np.sort(chosen)]

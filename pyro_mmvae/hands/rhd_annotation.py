@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pyro_mmvae.hands.geometry import Array
+from pyro_mmvae.hands.geometry import Array, project
 from pyro_mmvae.hands.rhd_format import MIDDLE_MCP, MIDDLE_PIP, NUM_JOINTS, WRIST
 
 CROP_MARGIN = 1.3
-"""Half the crop's side over the largest offset of a visible joint from the centre."""
+"""Half the crop's side over the largest offset of a visible joint from the centre, by default."""
 MIN_HALF_SIZE = 8.0
 """Pixels; a hand of which only the middle MCP is visible has no offset to go by."""
 PLAUSIBLE_BONE = (0.002, 0.2)
@@ -33,6 +33,18 @@ class BadSampleError(ValueError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+class Crop(NamedTuple):
+    """A square of the picture.
+
+    Args:
+        center: (2,) image coordinates (u, v).
+        half_size: half the side in pixels.
+    """
+
+    center: Array
+    half_size: float
 
 
 class Hand(NamedTuple):
@@ -57,16 +69,26 @@ class Hand(NamedTuple):
         """Length in metres of the first bone of the middle finger, the unit of poses and clouds."""
         return float(np.linalg.norm(self.joints[MIDDLE_MCP] - self.joints[MIDDLE_PIP]))
 
-    @property
-    def crop_center(self) -> Array:
-        """(2,) image coordinates of the crop's centre, the middle finger's MCP joint."""
-        return self.pixels[MIDDLE_MCP]
+    def crop(self, margin: float = CROP_MARGIN) -> Crop:
+        """Return a square about the middle finger's MCP joint.
 
-    @property
-    def crop_half_size(self) -> float:
-        """Half the crop's side in pixels."""
-        offsets = np.abs(self.pixels[self.visible] - self.crop_center)
-        return max(CROP_MARGIN * float(offsets.max(initial=0)), MIN_HALF_SIZE)
+        Args:
+            margin: half the side over the largest offset of a visible joint from there.
+        """
+        center = self.pixels[MIDDLE_MCP]
+        offsets = np.abs(self.pixels[self.visible] - center)
+        return Crop(center, max(margin * float(offsets.max(initial=0)), MIN_HALF_SIZE))
+
+    def with_palm_first(self) -> Hand:
+        """Return the hand with joint 0 moved from the wrist to the palm, half-way to the middle MCP, in space.
+
+        It counts as visible where either of the two is, as in Zimmermann & Brox (2017).
+        """
+        joints, pixels, visible = self.joints.copy(), self.pixels.copy(), self.visible.copy()
+        joints[WRIST] = self.root("palm")
+        pixels[WRIST] = project(joints[WRIST], self.camera)
+        visible[WRIST] |= visible[MIDDLE_MCP]
+        return self._replace(joints=joints, pixels=pixels, visible=visible)
 
     def root(self, joint: str) -> Array:
         """(3,) camera coordinates in metres of the root, a key of `ROOT_JOINTS`."""
@@ -112,8 +134,9 @@ def check_hand(hand: Hand, frame_size: tuple[int, int]) -> None:
         raise BadSampleError("hand behind the camera", f"smallest z {hand.joints[:, 2].min():.3g} m")
     if not PLAUSIBLE_BONE[0] <= hand.scale <= PLAUSIBLE_BONE[1]:
         raise BadSampleError("implausible hand size", f"bone 12-11 is {hand.scale:.3g} m; expected metres")
-    if hand.crop_half_size > 2 * max(frame_size):
-        raise BadSampleError("hand out of frame", f"middle MCP at {hand.crop_center.tolist()} px")
+    crop = hand.crop()
+    if crop.half_size > 2 * max(frame_size):
+        raise BadSampleError("hand out of frame", f"middle MCP at {crop.center.tolist()} px")
 
 
 def choose_hand(hands: tuple[Hand, Hand], pixel_counts: tuple[int, int] | None) -> Hand:

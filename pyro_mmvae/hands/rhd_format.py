@@ -181,7 +181,7 @@ def read_annotations(path: str | Path) -> dict[int, Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        pickle.UnpicklingError: damaged, or it holds more than arrays and containers.
+        UnsafePickleError: damaged, or it holds more than arrays and containers; a `ValueError` too.
         ValueError: it is not a dictionary by sample number.
     """
     annotations = restricted_load(path)

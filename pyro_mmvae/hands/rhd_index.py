@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pyro_mmvae.hands.rhd_annotation import BadSampleError, Hand, check_hand, parse_hands
 from pyro_mmvae.hands.rhd_format import annotation_path, dataset_root, read_annotations, sample_paths
 
 KNOWN_BAD = {"training": frozenset({20500, 28140}), "evaluation": frozenset[int]()}
 """Samples of the official set that the literature leaves out."""
 KNOWN_BAD_REASON = "known to be unusable"
+MISSING_MASK = "missing mask"
 
 
 class SkipLog:
@@ -57,21 +60,61 @@ def load_annotations(root: str | Path, split: str) -> dict[int, Any]:
 
 
 def usable_samples(
-    root: str | Path, split: str, annotations: Mapping[int, Any], frame_size: tuple[int, int], log: SkipLog
+    root: str | Path,
+    split: str,
+    annotations: Mapping[int, Any],
+    frame_size: tuple[int, int],
+    log: SkipLog,
+    *,
+    needs_mask: bool = False,
 ) -> list[int]:
     """Return the numbers of the samples that have a colour image and a hand worth reading, in order.
 
     No image is read. What is left out is added to the log.
+
+    Args:
+        root: folder that holds the splits.
+        split: "training" or "evaluation".
+        annotations: by number.
+        frame_size: width and height of the pictures.
+        log: of what is left out.
+        needs_mask: whether a sample without a mask is left out.
     """
-    images = _image_numbers(root, split)
+    images = _image_numbers(root, split, "color")
+    masks = _image_numbers(root, split, "mask") if needs_mask else images
     usable = []
     for index in sorted(images | set(annotations)):
         try:
             _check_sample(index, split, images, annotations, frame_size)
+            if index not in masks:
+                raise BadSampleError(MISSING_MASK)
             usable.append(index)
         except BadSampleError as error:
             log.add(index, error.reason, error.detail)
     return usable
+
+
+def subset(ids: list[int], samples: float | int | None, seed: int) -> list[int]:
+    """Return a random subset of the numbers, in order, which depends on the seed alone.
+
+    Args:
+        ids: to choose from.
+        samples: share in (0, 1] as a float, or number as an integer; all if None.
+        seed: of the choice. A smaller subset is part of a larger one.
+
+    Raises:
+        ValueError: neither a share nor a number.
+    """
+    if samples is None:
+        return ids
+    if isinstance(samples, float) and 0 < samples <= 1:
+        count = max(1, round(samples * len(ids)))
+    elif samples >= 1 and samples == int(samples):
+        count = min(int(samples), len(ids))
+    else:
+        raise ValueError(f"samples: expected a share in (0, 1] or a whole number, got {samples!r}")
+    chosen = np.random.default_rng([seed, len(ids)]).permutation(len(ids))[:count]
+    return [ids[position] for position in np.sort(chosen)]
 
 
 def _check_sample(
@@ -97,6 +140,6 @@ def _is_usable(hand: Hand, frame_size: tuple[int, int]) -> bool:
     return True
 
 
-def _image_numbers(root: str | Path, split: str) -> set[int]:
-    folder = sample_paths(root, split, 0).color.parent
+def _image_numbers(root: str | Path, split: str, kind: str) -> set[int]:
+    folder: Path = getattr(sample_paths(root, split, 0), kind).parent
     return {int(path.stem) for path in folder.glob("*.png") if path.stem.isdecimal()}

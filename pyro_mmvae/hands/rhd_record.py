@@ -10,13 +10,25 @@ from PIL import Image
 
 from pyro_mmvae.data.images import UnreadableImageError, read_image
 from pyro_mmvae.hands.geometry import Array, back_project
-from pyro_mmvae.hands.rhd_annotation import BadSampleError, Hand, check_hand, choose_hand, parse_hands
+from pyro_mmvae.hands.rhd_annotation import (
+    CROP_MARGIN,
+    MIN_HALF_SIZE,
+    BadSampleError,
+    Crop,
+    Hand,
+    check_hand,
+    choose_hand,
+    parse_hands,
+)
 from pyro_mmvae.hands.rhd_format import LEFT_HAND, RIGHT_HAND, SamplePaths, decode_depth
+from pyro_mmvae.hands.rhd_index import MISSING_MASK
 
 CLOUD_RADIUS = 0.2
 """Metres from the root; mask pixels whose depth lies farther off belong to something else."""
 MAX_POINTS = 2048
 """Points of a cloud that are kept to draw from."""
+CROP_MARGINS = {"joints": CROP_MARGIN, "mask": 1.0}
+"""Rules by which the crop is found, with their default margins."""
 
 ByteImage = NDArray[np.uint8]
 
@@ -32,6 +44,8 @@ class ReadOptions(NamedTuple):
         resolution: side in pixels beyond which the crop is shrunk.
         margin: how far the kept region reaches, in half sides of the crop.
         root_joint: centre of the ball that the cloud is cut to.
+        crop: rule of the crop, a key of `CROP_MARGINS`.
+        crop_margin: half the crop's side over the largest offset of a joint, or of a pixel of the mask.
         max_points: points of the cloud that are kept.
     """
 
@@ -42,6 +56,8 @@ class ReadOptions(NamedTuple):
     resolution: float
     margin: float
     root_joint: str
+    crop: str
+    crop_margin: float
     max_points: int = MAX_POINTS
 
 
@@ -50,6 +66,7 @@ class HandRecord(NamedTuple):
 
     Args:
         hand: the chosen hand's annotation.
+        crop: square of the image that the hand is seen in.
         to_region: (2, 3) affine map of image coordinates to the region's.
         color: (h, w, 3) region of the colour image.
         segmentation: (h, w) region of the hand's mask, 255 on the hand. None if there is no mask.
@@ -57,6 +74,7 @@ class HandRecord(NamedTuple):
     """
 
     hand: Hand
+    crop: Crop
     to_region: Array
     color: ByteImage | None
     segmentation: ByteImage | None
@@ -79,12 +97,14 @@ def read_record(paths: SamplePaths, annotation: Any, options: ReadOptions, index
     mask = _part_ids(paths, options)
     hand = choose_hand(hands, None if mask is None else _pixel_counts(mask))
     check_hand(hand, options.frame_size)
-    region, to_region = _region(hand, options)
-    color = _read(paths, "color", options) if options.color else None
     on_hand = None if mask is None else _on_hand(mask, hand.is_left)
+    crop = _crop(hand, on_hand, options)
+    region, to_region = _region(crop, options)
+    color = _read(paths, "color", options) if options.color else None
     depth = _read(paths, "depth", options) if options.cloud and on_hand is not None else None
     return HandRecord(
         hand=hand,
+        crop=crop,
         to_region=to_region,
         color=None if color is None else _cut(color.convert("RGB"), region),
         segmentation=_segmentation(on_hand, region) if options.segmentation else None,
@@ -129,18 +149,29 @@ def _on_hand(mask: ByteImage, is_left: bool) -> NDArray[np.bool_]:
     return (mask >= parts.start) & (mask < parts.stop)
 
 
+def _crop(hand: Hand, on_hand: NDArray[np.bool_] | None, options: ReadOptions) -> Crop:
+    if options.crop == "joints":
+        return hand.crop(options.crop_margin)
+    if on_hand is None:
+        raise BadSampleError(MISSING_MASK)
+    lines = [np.flatnonzero(on_hand.any(axis)) for axis in (0, 1)]  # columns, then rows
+    first, last = (np.array([line[end] for line in lines], dtype=np.float64) for end in (0, -1))
+    half_size = options.crop_margin * float((last - first + 1).max()) / 2  # to the pixels' edges
+    return Crop((first + last) / 2, max(half_size, MIN_HALF_SIZE))
+
+
 class _Region(NamedTuple):
     box: tuple[int, int, int, int]
     size: tuple[int, int]
 
 
-def _region(hand: Hand, options: ReadOptions) -> tuple[_Region, Array]:
+def _region(crop: Crop, options: ReadOptions) -> tuple[_Region, Array]:
     """Rectangle of the image to keep, its size afterwards, and the map from one to the other."""
-    reach = options.margin * hand.crop_half_size
+    reach = options.margin * crop.half_size
     frame = np.array(options.frame_size)
-    start = np.clip(np.floor(hand.crop_center + 0.5 - reach), 0, frame - 1).astype(int)
-    stop = np.clip(np.ceil(hand.crop_center + 0.5 + reach), start + 1, frame).astype(int)
-    shrink = min(1.0, options.resolution / (2 * hand.crop_half_size))
+    start = np.clip(np.floor(crop.center + 0.5 - reach), 0, frame - 1).astype(int)
+    stop = np.clip(np.ceil(crop.center + 0.5 + reach), start + 1, frame).astype(int)
+    shrink = min(1.0, options.resolution / (2 * crop.half_size))
     size = np.maximum(np.rint((stop - start) * shrink), 1).astype(int)
     factor = size / (stop - start)
     to_region = np.column_stack([np.diag(factor), (0.5 - start) * factor - 0.5])

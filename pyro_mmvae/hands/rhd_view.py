@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pyro_mmvae.data.affine import apply_affine, compose_affine, invert_affine
-from pyro_mmvae.data.corruption import corrupt_pixels, noise_cloud
 from pyro_mmvae.data.images import to_tensor, warp
-from pyro_mmvae.hands.augmentation import Augmentation, draw_augmentation, recolor
+from pyro_mmvae.hands.augmentation import Augmentation, AugmentationRanges, draw_augmentation, recolor
 from pyro_mmvae.hands.batch import Hands, HandSample
 from pyro_mmvae.hands.geometry import (
+    FLIP,
     MIRROR,
     Array,
     crop_affine,
@@ -22,6 +22,7 @@ from pyro_mmvae.hands.geometry import (
     viewpoint_rotation,
 )
 from pyro_mmvae.hands.joint_maps import gaussian_heatmaps
+from pyro_mmvae.hands.noise import SENSORS, SensorNoise
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
 from pyro_mmvae.hands.rhd_record import HandRecord
 
@@ -36,12 +37,11 @@ class ViewOptions(NamedTuple):
     num_points: int
     heatmap_size: int
     modalities: tuple[str, ...]
-    augment: bool
+    augment: AugmentationRanges | None
     root_joint: str
+    first_joint: str
     mirror_right: bool
-    pixel_corruption: float
-    cloud_noise: float
-    corrupted_share: float
+    noise: SensorNoise
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Event shape of every modality that there is."""
@@ -69,14 +69,14 @@ class HandView:
     def __init__(self, index: int, record: HandRecord, options: ViewOptions, seed: int, epoch: int) -> None:
         self.index = index
         self.record = record
+        self.shown = record.hand.with_palm_first() if options.first_joint == "palm" else record.hand
         self.options = options
         draws = np.random.default_rng([seed, epoch, index]).spawn(4)
         self._points_rng, augmentation_rng, self._pixel_rng, self._noise_rng = draws
-        self.augmentation = draw_augmentation(augmentation_rng) if options.augment else Augmentation()
+        self.augmentation = _augmentation(augmentation_rng, options.augment)
         self.mirrored = options.mirror_right and not record.hand.is_left
         # Noise belongs to the data, not to the epoch: each sensor fails on its own share of the samples.
-        noisy = np.random.default_rng([seed, index]).random(2) < options.corrupted_share
-        self._noisy_image, self._noisy_cloud = bool(noisy[0]), bool(noisy[1])
+        self._spoilt = options.noise.spoils(seed, index)
         self.crop = self._crop()
         self.turn = self._turn()
 
@@ -85,7 +85,9 @@ class HandView:
         found = {name: _MODALITIES[name](self) for name in self.options.modalities}
         blank = blank_data(self.options)
         data = {name: blank[name] if value is None else value for name, value in found.items()}
-        return HandSample(data, {name: value is not None for name, value in found.items()}, self.hand())
+        observed = {name: value is not None for name, value in found.items()}
+        corrupted = {name: self._spoilt[name] and observed[name] for name in SENSORS if name in observed}
+        return HandSample(data, observed, self.hand(), corrupted)
 
     def hand(self) -> Hands:
         """Return annotation and preprocessing."""
@@ -97,9 +99,10 @@ class HandView:
             root=_float(hand.root(self.options.root_joint)),
             rotation=_float(rotation),
             mirrored=torch.tensor(self.mirrored),
+            flipped=torch.tensor(self.augmentation.flipped),
             is_left=torch.tensor(hand.is_left),
-            visible=torch.from_numpy(hand.visible.copy()),
-            keypoints_uv=_float(apply_affine(self.crop, hand.pixels)),
+            visible=torch.from_numpy(self.shown.visible.copy()),
+            keypoints_uv=_float(apply_affine(self.crop, self.shown.pixels)),
             crop=_float(self.crop),
             camera=_float(hand.camera),
         )
@@ -111,8 +114,8 @@ class HandView:
         size = self.options.image_size
         warped = warp(self.record.color, compose_affine(self.crop, invert_affine(self.record.to_region)), size)
         image = recolor(warped.astype(np.float32) / np.float32(255), self.augmentation.color)
-        if self._noisy_image and self.options.pixel_corruption > 0:
-            image = corrupt_pixels(image, self.options.pixel_corruption, self._pixel_rng)
+        if self._spoilt["rgb"]:
+            image = self.options.noise.image(image, self._pixel_rng)
         return to_tensor(image)
 
     def cloud(self) -> Tensor | None:
@@ -123,18 +126,18 @@ class HandView:
         chosen = self._points_rng.permutation(number)[:wanted]
         again = self._points_rng.integers(number, size=wanted - len(chosen))
         points = self._normalised(self.record.cloud[np.concatenate([chosen, again])])
-        if self._noisy_cloud and self.options.cloud_noise > 0:
-            points = noise_cloud(points, self.options.cloud_noise, self._noise_rng)
+        if self._spoilt["cloud"]:
+            points = self.options.noise.cloud(points, self._noise_rng)
         return _float(points)
 
     def pose(self) -> Tensor:
         """(21, 3) joints, root-relative and scaled."""
-        return _float(self._normalised(self.record.hand.joints))
+        return _float(self._normalised(self.shown.joints))
 
     def heatmap(self) -> Tensor:
         """(21, H, H) one Gaussian per joint, visible or not."""
         size = self.options.heatmap_size
-        points = apply_affine(self._crop_to_map(), self.record.hand.pixels)
+        points = apply_affine(self._crop_to_map(), self.shown.pixels)
         return torch.from_numpy(gaussian_heatmaps(points, size, HEATMAP_SIGMA * size))
 
     def segmentation(self) -> Tensor | None:
@@ -147,20 +150,22 @@ class HandView:
     def _crop(self) -> Array:
         size, change = self.options.image_size, self.augmentation
         return crop_affine(
-            self.record.hand.crop_center,
-            self.record.hand.crop_half_size,
+            self.record.crop.center,
+            self.record.crop.half_size,
             size,
             mirrored=self.mirrored,
             zoom=change.zoom,
             angle=change.angle,
             shift=(change.shift[0] * size, change.shift[1] * size),
+            flipped=change.flipped,
         )
 
     def _turn(self) -> Array:
-        """(3, 3) viewpoint correction, then mirror, then the augmentation's rotation."""
-        viewpoint = viewpoint_rotation(self.record.hand.crop_center, self.record.hand.camera)
+        """(3, 3) viewpoint correction, then mirror, then the augmentation's rotation and flip."""
+        viewpoint = viewpoint_rotation(self.record.crop.center, self.record.hand.camera)
         mirror = MIRROR if self.mirrored else np.eye(3)
-        return rotation_z(self.augmentation.angle) @ mirror @ viewpoint
+        turn = rotation_z(self.augmentation.angle) @ mirror @ viewpoint
+        return FLIP @ turn if self.augmentation.flipped else turn
 
     def _normalised(self, points: NDArray[np.floating]) -> Array:
         # Turning and taking the root off commute: the root is turned as well.
@@ -201,13 +206,19 @@ def blank_sample(options: ViewOptions, index: int) -> HandSample:
         root=torch.zeros(3),
         rotation=torch.eye(3),
         mirrored=off,
+        flipped=off,
         is_left=off,
         visible=torch.zeros(NUM_JOINTS, dtype=torch.bool),
         keypoints_uv=joints,
         crop=torch.zeros(2, 3),
         camera=torch.eye(3),
     )
-    return HandSample(blank_data(options), dict.fromkeys(options.modalities, False), hand)
+    corrupted = {name: False for name in SENSORS if name in options.modalities}
+    return HandSample(blank_data(options), dict.fromkeys(options.modalities, False), hand, corrupted)
+
+
+def _augmentation(rng: np.random.Generator, ranges: AugmentationRanges | None) -> Augmentation:
+    return Augmentation() if ranges is None else draw_augmentation(rng, ranges)
 
 
 def _float(value: NDArray[np.floating] | float) -> Tensor:

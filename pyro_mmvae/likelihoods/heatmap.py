@@ -15,7 +15,7 @@ class Heatmap(ScaledLikelihood):
     r"""exp(-\|H_j - \hat H_j\| / b) per map with its normaliser, independently over joints.
 
     The density behind the heat-map loss of Gupta (2021, section 4.3): unsquared norms of whole maps, summed over
-    the joints.
+    the joints, as the thesis prints it.
 
     Args:
         num_joints: J.

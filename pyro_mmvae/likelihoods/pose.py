@@ -14,12 +14,18 @@ from pyro_mmvae.likelihoods._scaled import Scale, ScaledLikelihood
 class Pose(ScaledLikelihood):
     r"""exp(-\|y - \hat y\| / b) with its normaliser, the density behind the pose loss of Gupta (2021, section 4.3).
 
+    The thesis prints one norm without saying over what; as it stands it is that of the whole vector of 3 J numbers,
+    `norm="pose"`. The sum of the joints' norms, `norm="joint"`, is our default: it is between one and sqrt(J) times as
+    large, and weighs more against the other modalities. The mean squared error of Theodoridis et al. (2020, eq. 3) is
+    `Normal((J, 3), scale=math.sqrt(3 * J / 2))`, up to a constant.
+
     Args:
         num_joints: J; event and parameters are `(J, 3)`, root-relative and scaled as the data are.
-        scale: b, a fixed number in the unit of the coordinates or `"learned"`. The mean distance of a joint that
-            the density expects is 3 b.
-        norm: `"joint"`: joints are independent and the norm is that of each joint's error in space. `"pose"`: one
-            norm over all 3 J errors, as in the paper.
+        scale: b, a fixed number in the unit of the coordinates or `"learned"`. The mean norm that the density expects
+            is 3 b for each joint, or 3 J b for the whole pose.
+        norm: `"joint"`: joints are independent and the norm is that of each joint's error in space; the normaliser is
+            (8 pi b^3)^J. `"pose"`: one norm over all 3 J errors; the normaliser is that of 3 J dimensions, see
+            `RadialLaplace`.
         initial_scale: where the learned scale starts.
 
     Raises:

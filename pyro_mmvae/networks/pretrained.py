@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pyro_mmvae.data.restricted_pickle import UnsafePickleError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -38,14 +41,24 @@ def imagenet_weights(weights: Any, path: str | Path | None = None) -> dict[str, 
     Raises:
         FileNotFoundError: there is no file at `path`.
         ConnectionError: neither the cache nor the server has the weights.
-        pickle.UnpicklingError: the file holds more than tensors.
+        UnsafePickleError: the file is damaged or holds more than tensors.
     """
     if path is not None:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return _read(path)
     try:
         return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError) as error:
         raise ConnectionError(_advice(weights, error)) from error
+
+
+def _read(path: str | Path) -> dict[str, Tensor]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise UnsafePickleError(
+            f"{path}: expected a state dict of tensors, got a file that is damaged or holds more "
+            f"({type(error).__name__}); nothing of it was run. Get it again, or save the state dict alone"
+        ) from error
 
 
 def _advice(weights: Any, error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
+from pyro_mmvae.requirements import TWO_INPUTS
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.table import Alignment, Table, Term, weights_of
 
@@ -22,18 +23,13 @@ def alignment(
     Gupta 2021, eq. 3.5.
 
     Args:
-        inputs: all inputs; the first one is the primary modality.
+        inputs: all inputs, at least two; the first one is the primary modality.
         targets: decoded modalities T, with weights lambda or with weight one.
         beta: weight of the KLs to the prior.
         beta_alignment: weight beta' of the KL between posteriors; beta when left out, as in the source.
         num_particles: latent draws for each sample and row.
-
-    Raises:
-        ValueError: fewer than two inputs.
     """
-    if len(inputs) < 2:
-        raise ValueError(f"alignment needs at least two inputs, got {list(inputs)}; use `extended` for one")
     together, primary = tuple(inputs), tuple(inputs[:1])
     rows = [Term(subset, weights_of(targets), kl=beta) for subset in (together, primary)]
     pull = Alignment(together, primary, weight=beta if beta_alignment is None else beta_alignment)
-    return Objective(Table(rows, [pull], name="alignment"), num_particles=num_particles)
+    return Objective(Table(rows, [pull], name="alignment"), num_particles=num_particles, requires=[TWO_INPUTS])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pyro_mmvae.objective import Objective
+from pyro_mmvae.requirements import TWO_INPUTS
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.table import Alignment, Table, Term, weights_of
 
@@ -34,10 +35,8 @@ def jmvae(
         against: "singles" or "leave_one_out".
 
     Raises:
-        ValueError: fewer than two inputs, or an unknown `against`.
+        ValueError: an unknown `against`.
     """
-    if len(inputs) < 2:
-        raise ValueError(f"jmvae needs at least two inputs, got {list(inputs)}; use `extended` for one")
     whole = tuple(inputs)
     if against == "singles":
         subsets: list[tuple[str, ...]] = [(name,) for name in inputs]
@@ -47,4 +46,4 @@ def jmvae(
         raise ValueError(f"against: expected 'singles' or 'leave_one_out', got {against!r}")
     pulls = [Alignment(whole, subset, weight=alpha) for subset in subsets]
     table = Table([Term(whole, weights_of(targets), kl=beta)], pulls, name="jmvae")
-    return Objective(table, num_particles=num_particles)
+    return Objective(table, num_particles=num_particles, requires=[TWO_INPUTS])

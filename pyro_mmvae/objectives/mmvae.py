@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pyro_mmvae.objective import Objective
+from pyro_mmvae.requirements import MIXTURE
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.table import Table, Term, weights_of
 
@@ -43,5 +44,5 @@ def mmvae(
         num_particles=num_particles,
         importance_weighted=form != "plain",
         doubly_reparameterised=form == "dreg",
-        needs_mixture=True,
+        requires=[MIXTURE],
     )

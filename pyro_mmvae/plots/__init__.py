@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyro_mmvae.plots.clouds import plot_clouds
 from pyro_mmvae.plots.comparison import plot_compare
+from pyro_mmvae.plots.correlations import plot_cross_correlations
 from pyro_mmvae.plots.curves import plot_history, plot_training
 from pyro_mmvae.plots.heatmaps import plot_heatmaps
 from pyro_mmvae.plots.images import plot_grey_images
@@ -13,6 +14,7 @@ __all__ = [
     "on_a_plane",
     "plot_clouds",
     "plot_compare",
+    "plot_cross_correlations",
     "plot_grey_images",
     "plot_heatmaps",
     "plot_history",

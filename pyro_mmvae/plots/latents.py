@@ -25,7 +25,7 @@ COLOURS = (
 
 @torch.no_grad()
 def posterior_points(guide: Guide, batch: Batch, subsets: Sequence[Subset] | None = None) -> dict[str, Floats]:
-    """Return posterior means, shapes `(B, D)`, by what the posterior looks at, e.g. `q(z | image, label)`.
+    """Return points of posteriors (`Guide.point`), shapes `(B, D)`, by what they look at, e.g. `q(z | image, label)`.
 
     Args:
         guide: its parameters' device is where they are computed.
@@ -34,7 +34,7 @@ def posterior_points(guide: Guide, batch: Batch, subsets: Sequence[Subset] | Non
     """
     shown = batch.to(next(guide.parameters()).device)
     chosen = singles_and_all(guide.inputs) if subsets is None else subsets
-    return {f"q(z | {', '.join(s)})": guide.posterior(shown.given(s)).mean.cpu().numpy() for s in chosen}
+    return {f"q(z | {', '.join(s)})": guide.point(shown.given(s)).cpu().numpy() for s in chosen}
 
 
 def on_a_plane(points: Mapping[str, Floats], seed: int = 0) -> tuple[dict[str, Floats], str]:

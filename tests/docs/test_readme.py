@@ -122,6 +122,18 @@ def test_own_modalities():
     assert all(torch.isfinite(p.grad).all() for p in parameters)
 
 
+def test_hands_of_the_papers(tmp_path):
+    from rhd_factory import write_set
+
+    from pyro_mmvae.hands.rhd import RHD, collate
+
+    write_set(tmp_path, number=2)
+    scope = runpy.run_path(str(SNIPPETS / "hands_of_papers.py"))
+    for name in ("GUPTA_2021", "JOSHI_2022", "THEODORIDIS_2020"):
+        dataset = RHD(tmp_path, "training", image_size=32, **scope[name])
+        assert collate([dataset[0], dataset[1]]).batch.size == 2
+
+
 @pytest.fixture
 def own_files(monkeypatch):
     """Put the files of the how-tos where they belong."""
@@ -164,7 +176,7 @@ def test_own_objective():
         torch.testing.assert_close(bound.kl[0, 0, row], expected)
     torch.testing.assert_close(bound.per_sample, bound.rows.mean(0))
     with pytest.raises(ValueError, match="at least two inputs"):
-        objectives.load("leave_one_out")(["a"], TARGETS)
+        objectives.load("leave_one_out")(["a"], TARGETS)(model, guide)
 
 
 @pytest.mark.usefixtures("own_files")

@@ -15,11 +15,11 @@ from pyro_mmvae.data.labelled_images import CLASSES
 from pyro_mmvae.estimators import log_likelihood
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.common.configuration import parse_run
-from pyro_mmvae.experiments.common.files import made_once
 from pyro_mmvae.experiments.entangled.autoencoders import NAMES, autoencoder, autoencoder_path, unimodal_set
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.data import PairData
 from pyro_mmvae.experiments.entangled.experiment import Experiment
+from pyro_mmvae.files import made_once
 
 TINY = ["--samples", "150", "--test-samples", "40", "--num-samples", "30", "--epochs", "1", "--widths", "8"]
 TINY += ["--cvae-epochs", "1", "--cvae-hidden", "8", "--device", "cpu"]
@@ -104,16 +104,16 @@ def test_what_two_runs_want_at_once_is_made_by_one(tmp_path):
 
 def test_splits_are_draws_of_their_own(configured):
     data = PairData(configured())
-    splits = [data.train.whole, data.validation.whole, data.test.whole]
+    splits = [data.train.values, data.validation.values, data.test.values]
     assert [part.size for part in splits] == [150, 40, 40]
     for one, two in pairwise(splits):
         assert not torch.equal(one.data["a"][:40], two.data["a"][:40])
     held_out = PairData(configured("--judge", "validation"))
-    assert torch.equal(held_out.judged_batch().data["b"], data.validation.whole.data["b"])
+    assert torch.equal(held_out.judged_batch().data["b"], data.validation.values.data["b"])
     assert torch.equal(held_out.pairs.a, held_out.judged_batch().data["a"])
     mixed = PairData(configured("--pairs", "mixed"))
-    assert torch.equal(mixed.train.whole.data["a"], splits[0].data["a"])
-    assert not torch.equal(mixed.train.whole.data["b"], splits[0].data["b"])
+    assert torch.equal(mixed.train.values.data["a"], splits[0].data["a"])
+    assert not torch.equal(mixed.train.values.data["b"], splits[0].data["b"])
 
 
 def test_a_run(configured, folder, tmp_path, capsys):
@@ -126,7 +126,7 @@ def test_a_run(configured, folder, tmp_path, capsys):
     assert bound["mean"] < found["joint"]["mean"] < 0
     assert metrics["published_grey"] == -204.48
     figures = {path.stem for path in (tmp_path / "run" / "figures").iterdir()}
-    assert figures == {"pairs", "autoencoders", "latent", "training"}
+    assert figures == {"pairs", "autoencoders", "latent", "training", "cross_correlation"}
     columns = Experiment.columns(metrics)
     assert next(iter(columns.values())).value == bound["mean"]
     assert columns["log p(a, b) from q(z|a+b)"].value == found["joint"]["mean"]

@@ -9,10 +9,8 @@ import pytest
 import torch
 
 from pyro_mmvae import estimators
-from pyro_mmvae.experiments.common.opened import open_run
-from pyro_mmvae.experiments.likelihood.cli import main
-from pyro_mmvae.experiments.mnist.cli import main as train_digits
-from pyro_mmvae.experiments.rhd.cli import main as train_hands
+from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.likelihood.__main__ import main
 from pyro_mmvae.hands.synthetic import generate
 
 TINY = ["--widths", "16", "--label-widths", "16", "--latent-dim", "3", "--epochs", "1", "--num-samples", "2"]
@@ -26,7 +24,7 @@ SHORT = ["--device", "cpu", "--no-figures"]
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):
     out = tmp_path_factory.mktemp("digits") / "run"
-    train_digits(["--guide", "poe", "--samples", "64", "--test-samples", "4", "--out", str(out), *TINY, *SHORT])
+    driver.main("mnist", ["--guide", "poe", "--samples", "64", "--test-samples", "4", "--out", str(out), *TINY, *SHORT])
     return out
 
 
@@ -34,8 +32,17 @@ def digits(tmp_path_factory):
 def hands(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hands")
     data = generate(folder / "set", 16, 6, seed=1, workers=1, progress=False)
-    train_hands(["--guide", "gpoe", "--data", str(data), "--epochs", "1", "--out", str(folder / "run"), *HANDS, *SHORT])
+    driver.main(
+        "rhd", ["--guide", "gpoe", "--data", str(data), "--epochs", "1", "--out", str(folder / "run"), *HANDS, *SHORT]
+    )
     return folder / "run"
+
+
+def opened(run, samples=None):
+    """Return model, guide and the one batch of judged samples."""
+    found = driver.open_run(run)
+    (batch,) = found.experiment.data().judged(samples)
+    return found.loss.model, found.loss.guide, batch
 
 
 def saved(run):
@@ -56,11 +63,8 @@ def test_the_numbers_are_those_of_the_estimators(digits, capsys):
     found = content["log_likelihood"]
     assert found["n"] == 300
     assert f"{found['mean']:.2f} ± {found['se']:.2f}" in text
-    opened = open_run(digits)
-    (batch,) = opened.batches
-    own = estimators.log_likelihood(
-        opened.model, opened.guide, batch, of=["image"], num_samples=30, defensive=0.1, refine=2, seed=7
-    )
+    model, guide, batch = opened(digits)
+    own = estimators.log_likelihood(model, guide, batch, of=["image"], num_samples=30, defensive=0.1, refine=2, seed=7)
     assert found["mean"] == pytest.approx(own.mean, abs=5 * np.hypot(found["mc_se"], own.summary()["mc_se"]))
     assert found["mean"] != own.mean  # another seed
 
@@ -79,10 +83,9 @@ def test_conditionals_and_their_evidence(digits):
     main([*base[:2], "image", "label", *base[3:]])
     joint = saved(digits)[0]["log_likelihood"]["mean"]
     assert means["prior"] == pytest.approx(means["importance"], abs=0.2)
-    opened = open_run(digits, 50)
-    (batch,) = opened.batches
+    model, _, batch = opened(digits, 50)
     with torch.no_grad():
-        probabilities = opened.model.decode(opened.model.prior().sample((20_000,)), "label").probs.mean(0)
+        probabilities = model.decode(model.prior().sample((20_000,)), "label").probs.mean(0)
     evidence = probabilities.log()[batch.data["label"].argmax(-1)].mean().item()
     assert joint - means["prior"] == pytest.approx(evidence, abs=0.1)
 
@@ -93,18 +96,17 @@ def test_annealed_between_bounds(digits, capsys):
     content, text = saved(digits)
     assert text.strip() in capsys.readouterr().out
     assert "annealed, 20 temperatures, 3 chains" in text
-    opened = open_run(digits, 5)
-    (batch,) = opened.batches
+    model, _, batch = opened(digits, 5)
     annealing = estimators.Annealing(num_temperatures=20, num_chains=3)
     direct = estimators.annealed_log_likelihood(
-        opened.model, batch, of=["image"], annealing=annealing, seed=estimators.batch_seed(0, 0)
+        model, batch, of=["image"], annealing=annealing, seed=estimators.batch_seed(0, 0)
     )
     assert content["log_likelihood"]["mean"] == pytest.approx(direct.mean)
     assert content["log_likelihood"]["n"] == 5
     assert content["options"]["given"] == []
     simulated = content["simulated"]
     assert simulated["n"] == 4
-    direct = estimators.bidirectional(opened.model, 4, of=["image"], annealing=annealing, seed=0)
+    direct = estimators.bidirectional(model, 4, of=["image"], annealing=annealing, seed=0)
     assert (simulated["lower"], simulated["upper"]) == pytest.approx((direct.lower.mean, direct.upper.mean().item()))
     assert f"between {simulated['lower']:.2f} and {simulated['upper']:.2f}" in text
 
@@ -118,12 +120,11 @@ def test_poses_have_a_log_likelihood(hands):
     assert content["log_likelihood"]["n"] == 5
 
 
-def test_runs_that_do_not_say_their_experiment_are_known_by_their_options(hands):
-    config = hands / "config.yaml"
-    lines = config.read_text().splitlines()
-    config.write_text("\n".join(line for line in lines if not line.startswith("experiment:")))
-    assert open_run(hands).experiment == "rhd"
-    config.write_text("\n".join(lines))
+def test_best_and_last_have_files_of_their_own(digits):
+    main([str(digits), "--of", "label", "--num-samples", "5", "--device", "cpu", "--best", "False"])
+    (path,) = (digits / "likelihood").glob("*.json")
+    assert path.stem.endswith("-last")
+    path.unlink()
 
 
 @pytest.mark.parametrize(
@@ -136,11 +137,11 @@ def test_runs_that_do_not_say_their_experiment_are_known_by_their_options(hands)
         (["--of", "pose", "--on", "pose"], "cannot be conditioned on"),
         (["--of", "pose", "--num-samples", "0"], "--num-samples: expected at least 1"),
         (["--of", "pose", "--defensive", "1"], "--defensive: expected a share"),
-        (["--of", "pose", "--anneal", "-1"], "--anneal, --chains, --simulate: expected at least 0"),
+        (["--of", "pose", "--anneal", "-1"], "--anneal: expected at least 0"),
         (["--of", "pose", "--simulate", "3"], "simulated for --anneal, which is missing"),
         (["--of", "pose", "--anneal", "9", "--given", "rgb"], "has no use for --given"),
         (["--of", "pose", "--refine", "-1"], "--refine: expected at least 0"),
-        (["--of", "pose", "--test-samples", "0"], "expected at least one test sample"),
+        (["--of", "pose", "--test-samples", "0"], "--test-samples: expected at least 1"),
         (["--of", "pose", "--best", "True"], "no checkpoint"),
     ],
 )

@@ -15,7 +15,7 @@ import torch
 from idx_factory import write_stripes
 
 from pyro_mmvae import estimators, guides
-from pyro_mmvae.data.batches import Rows
+from pyro_mmvae.data.samples import Draws
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.common.configuration import parse_run
 from pyro_mmvae.experiments.mnist.config import DEFAULT_OBJECTIVES, Config
@@ -76,7 +76,7 @@ def test_binarisation_of_training_and_test_images(folder):
     rows = torch.arange(20)
     for binarisation, again in (("static", True), ("none", True), ("dynamic", False)):
         data, _ = batches_of(folder, binarisation)
-        one, two = (data.train.batch(Rows(rows, (epoch, 0, 0))).data["image"] for epoch in (0, 1))
+        one, two = (data.train.batch(Draws(rows, (epoch, 0, 0))).data["image"] for epoch in (0, 1))
         assert torch.equal(one, two) == again
         binary = set(one.unique().tolist()) == {0.0, 1.0}
         assert binary == (binarisation != "none")
@@ -127,7 +127,8 @@ def test_a_run_leaves_everything_behind(run):
     assert found["samples"] == {"training": 95, "held_out": 5, "test": 40}
     assert {"seconds", "samples_per_second", "config", "versions"} <= set(found)
     figures = {path.name for path in (run / "figures").iterdir()}
-    assert figures == {"latent.png", "reconstructions.png", "label_to_image.png", "training.png"}
+    expected = {"latent.png", "reconstructions.png", "label_to_image.png", "training.png", "cross_correlation.png"}
+    assert figures == expected
     assert [row["epoch"] for row in history_of(run)] == ["0.0", "1.0"]
 
 

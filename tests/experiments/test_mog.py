@@ -37,7 +37,12 @@ def test_a_run(tmp_path, capsys):
         "a": {"joint", "a"},
         "b": {"joint", "b"},
     }
-    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"data", "latent", "training"}
+    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
+        "data",
+        "latent",
+        "training",
+        "cross_correlation",
+    }
     columns = Experiment.columns(metrics)
     joint = next(iter(columns.values()))
     assert joint.value == found["a+b"]["joint"]["mean"]
@@ -47,7 +52,7 @@ def test_a_run(tmp_path, capsys):
 def test_splits_are_draws_of_their_own():
     data = MixtureData(configured())
     assert data.counts() == {"training": 200, "held_out": 40, "test": 40}
-    parts = [split.whole.data["a"][:40] for split in (data.train, data.validation, data.test)]
+    parts = [split.values.data["a"][:40] for split in (data.train, data.validation, data.test)]
     assert len({part.sum().item() for part in parts}) == 3
     held_out = MixtureData(configured("--judge", "validation"))
     assert torch.equal(held_out.judged_batch().data["a"], parts[1])

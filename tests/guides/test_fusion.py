@@ -6,6 +6,7 @@ import math
 from itertools import combinations
 
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from support import LATENT, data, modalities, pair, with_pattern
@@ -14,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributions import Normal
 
 from pyro_mmvae import Batch, IncompatibleError, Modality, guides
-from pyro_mmvae.guide import Experts
+from pyro_mmvae.guide import Experts, densest_mean
 
 
 def batch_and_mask(guide):
@@ -22,8 +23,52 @@ def batch_and_mask(guide):
     return batch, guide.observed(batch)
 
 
+def product(experts, b, subset, prior):
+    """Return the product of some experts of one sample, with the prior as one more."""
+    precision = sum(experts.scale[b, m] ** -2 for m in subset) + float(prior)
+    return Normal(sum(experts.loc[b, m] * experts.scale[b, m] ** -2 for m in subset) / precision, precision**-0.5)
+
+
+class TestPriorExpert:
+    @pytest.mark.parametrize("prior_expert", ["always", "joint", "never"])
+    def test_poe_counts_what_is_observed_sample_by_sample(self, prior_expert):
+        _, guide = pair("poe", prior_expert=prior_expert)
+        rows = torch.arange(8)
+        batch = Batch.of(data(size=8), {n: rows // 2**i % 2 == 1 for i, n in enumerate("abc")})
+        observed, experts = guide.observed(batch), guide.experts(guide.features(batch))
+        posterior = guide.posterior(batch)
+        for b in range(1, 8):
+            there = [m for m in range(3) if observed[b, m]]
+            prior = {"always": True, "joint": len(there) > 1, "never": False}[prior_expert]
+            expected = product(experts, b, there, prior)
+            torch.testing.assert_close(posterior.mean[b], expected.mean)
+            torch.testing.assert_close(posterior.stddev[b], expected.stddev)
+        torch.testing.assert_close(posterior.mean[0], torch.zeros(LATENT), rtol=0, atol=0)
+        torch.testing.assert_close(posterior.stddev[0], torch.ones(LATENT), rtol=0, atol=0)
+
+    def test_joint_rows_and_missing_values_are_one_mask(self):
+        """A pair of which a sample has one member alone is a single for that sample."""
+        _, guide = pair("poe", prior_expert="joint")
+        batch = Batch.of(data(), {"b": torch.tensor([True, False] * 3)})
+        rows = {n: torch.tensor([[n in s] for s in ("a", "ab", "abc")]) for n in "abc"}
+        found = guide.posterior(batch.seen(rows))
+        lone = guide.posterior(batch.given("a"))
+        torch.testing.assert_close(found.mean[1, 1::2], lone.mean[1::2])
+        torch.testing.assert_close(found.stddev[1, 1::2], lone.stddev[1::2])
+        always = pair("poe")[1]
+        always.load_state_dict(guide.state_dict())
+        torch.testing.assert_close(found.mean[1, ::2], always.posterior(batch.given("ab")).mean[::2])
+        torch.testing.assert_close(found.stddev[2], always.posterior(batch).stddev)
+
+    @pytest.mark.parametrize("name", ["poe", "mopoe"])
+    @pytest.mark.parametrize("value", [True, False, "sometimes"])
+    def test_the_choices_are_named(self, name, value):
+        with pytest.raises(ValueError, match=f"expected 'always', 'joint' or 'never', got {value!r}"):
+            pair(name, prior_expert=value)
+
+
 class TestMoPoE:
-    @pytest.mark.parametrize("prior_expert", [True, False])
+    @pytest.mark.parametrize("prior_expert", ["always", "joint", "never"])
     def test_density_is_the_mixture_over_subsets_of_what_is_observed(self, prior_expert):
         _, guide = pair("mopoe", prior_expert=prior_expert)
         batch, observed = batch_and_mask(guide)
@@ -33,9 +78,8 @@ class TestMoPoE:
             there = [m for m in range(3) if observed[b, m]]
             densities = []
             for subset in [s for size in range(1, len(there) + 1) for s in combinations(there, size)]:
-                precision = sum(experts.scale[b, m] ** -2 for m in subset) + prior_expert
-                loc = sum(experts.loc[b, m] * experts.scale[b, m] ** -2 for m in subset) / precision
-                densities.append(Normal(loc, precision**-0.5).log_prob(z[b]).sum())
+                prior = {"always": True, "joint": len(subset) == 3, "never": False}[prior_expert]
+                densities.append(product(experts, b, subset, prior).log_prob(z[b]).sum())
             expected = torch.stack(densities).logsumexp(0) - math.log(len(densities))
             torch.testing.assert_close(guide.posterior(batch).log_prob(z)[b], expected)
 
@@ -46,6 +90,23 @@ class TestMoPoE:
         loc, scale = truth.posterior(batch)
         torch.testing.assert_close(guide.component(batch).mean, loc)
         torch.testing.assert_close(guide.component(batch).stddev, scale)
+
+    @pytest.mark.parametrize("prior_expert", ["always", "joint", "never"])
+    def test_component_is_a_member_of_the_mixture(self, prior_expert):
+        _, guide = pair("mopoe", prior_expert=prior_expert)
+        batch, observed = batch_and_mask(guide)
+        members = guide.posterior(batch).component_distribution
+        place = (guide.members == observed.unsqueeze(-2)).all(-1).int().argmax(-1)
+        for part in ("mean", "stddev"):
+            expected = getattr(members, part)[torch.arange(6), place]
+            torch.testing.assert_close(getattr(guide.component(batch), part), expected)
+
+    def test_one_input_is_single_whatever_it_is_the_whole_of(self):
+        parts = modalities(("b",))
+        guide = guides.load("mopoe")(parts, LATENT, prior_expert="joint")
+        batch = Batch.of({"b": data()["b"]})
+        experts = guide.experts(guide.features(batch))
+        torch.testing.assert_close(guide.component(batch).mean, experts.loc[:, 0])
 
     def test_a_plain_mixture_has_no_component_for_a_subset(self):
         _, guide = pair("moe")
@@ -68,6 +129,33 @@ class TestMoPoE:
         parts = [Modality(f"m{i}", encoder=nn.Linear(2, 2)) for i in range(9)]
         with pytest.raises(ValueError, match="9 inputs would need 511 components; use the guide `poe`"):
             guides.load("mopoe")(parts, 2)
+
+
+class TestPoint:
+    def test_of_two_experts_that_disagree_the_sharper_one(self, monkeypatch):
+        """The mean of the mixture lies between them, where it has no mass."""
+        _, guide = pair("moe")
+        loc = torch.tensor([[-4.0, 4.0, 0.0]]).unsqueeze(-1).expand(2, 3, LATENT)
+        scale = torch.tensor([[0.5, 0.4, 0.1], [0.4, 0.5, 0.1]]).unsqueeze(-1).expand(2, 3, LATENT)
+        monkeypatch.setattr(guide, "experts", lambda features: Experts(loc, scale))
+        batch = Batch.of(data(size=2), {"c": torch.zeros(2, dtype=torch.bool)})  # the sharpest is not observed
+        torch.testing.assert_close(guide.point(batch), torch.tensor([[4.0] * LATENT, [-4.0] * LATENT]))
+        torch.testing.assert_close(guide.posterior(batch).mean, torch.zeros(2, LATENT))
+
+    def test_densest_mean_by_brute_force(self):
+        weight, loc, scale = torch.randn(5, 4), torch.randn(5, 4, 3), torch.rand(5, 4, 3) + 0.5
+        mixture = dist.MixtureSameFamily(dist.Categorical(logits=weight), dist.Normal(loc, scale).to_event(1))
+        found = densest_mean(mixture)
+        for b in range(5):
+            density = [
+                (weight[b].softmax(0) * Normal(loc[b], scale[b]).log_prob(m).sum(-1).exp()).sum() for m in loc[b]
+            ]
+            torch.testing.assert_close(found[b], loc[b, int(torch.stack(density).argmax())])
+
+    def test_mopoe_decodes_the_most_informed_component(self):
+        _, guide = pair("mopoe")
+        batch, _ = batch_and_mask(guide)
+        torch.testing.assert_close(guide.point(batch), guide.component(batch).mean)
 
 
 class TestAttention:
@@ -128,7 +216,9 @@ class TestTransformer:
         batch, observed = batch_and_mask(guide)
         experts = guide.experts(guide.features(batch))
         tokens = guide.token(torch.cat([experts.loc, experts.scale], -1)) + guide.modality
-        for b in range(6):
+        joint = [b for b in range(6) if observed[b].sum() > 1]
+        assert len(joint) == 4
+        for b in joint:
             out = guide.encoder(tokens[b : b + 1, observed[b]])[0].mean(0)
             loc, scale = guide.moments(out)
             torch.testing.assert_close(guide.posterior(batch).mean[b], loc, rtol=1e-4, atol=1e-5)
@@ -139,8 +229,8 @@ class TestTransformer:
         parts = [Modality(n, encoder=nn.Identity(), features=2) for n in ("a", "b")]
         guide = guides.load("transformer")(parts, 2)
         guide.heads["b"].load_state_dict(guide.heads["a"].state_dict())
-        value = torch.randn(4, 2)
-        means = [guide.posterior(Batch.of({name: value})).mean for name in ("a", "b")]
+        first, second = torch.randn(2, 4, 2)
+        means = [guide.posterior(Batch.of({"a": x, "b": y})).mean for x, y in ((first, second), (second, first))]
         assert not torch.allclose(*means)
 
     def test_errors(self):

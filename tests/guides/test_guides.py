@@ -15,9 +15,11 @@ OPTIONS = [(name, {}) for name in ALL] + [
     ("moe_moments", {"weights": "learned"}),
     ("joint", {"networks": "per_subset"}),
     ("joint", {"networks": "separate"}),
-    ("poe", {"prior_expert": False}),
+    ("poe", {"prior_expert": "joint"}),
+    ("poe", {"prior_expert": "never"}),
     ("crossmodal", {"source": "b"}),
-    ("mopoe", {"prior_expert": False}),
+    ("mopoe", {"prior_expert": "joint"}),
+    ("mopoe", {"prior_expert": "never"}),
     ("attention", {"primary": "b", "heads": 2}),
     ("set", {"width": 8, "heads": 2}),
     ("transformer", {"width": 8, "heads": 2, "layers": 1}),
@@ -87,6 +89,41 @@ class TestContract:
         prior = Independent(Normal(torch.zeros(LATENT), torch.ones(LATENT)), 1)
         torch.testing.assert_close(posterior.log_prob(z), prior.log_prob(z))
 
+    def test_a_single_observed_input_gives_its_own_expert(self, name, options):
+        """Sample by sample, beside samples that have more; unless the guide says that it does not."""
+        _, guide = pair(name, **options)
+        if not isinstance(guide, ExpertGuide):
+            return
+        count, rows = len(guide.inputs), torch.arange(2 * len(guide.inputs))
+        # The first samples have one input each, the others all of them.
+        masks = {n: (rows == m) | (rows >= count) for m, n in enumerate(guide.inputs)}
+        batch = Batch.of(data(size=2 * count), masks)
+        own = guide.experts(guide.features(batch))
+        mean, variance = moments(guide, batch)
+        kept = all(
+            torch.allclose(got[m], expected[m, m])
+            for got, expected in ((mean, own.loc), (variance, own.scale.square()))
+            for m in range(count)
+        )
+        assert kept == guide.keeps_lone_expert
+
+    def test_point_is_the_mean_of_one_gaussian(self, name, options):
+        _, guide = pair(name, **options)
+        batch = with_pattern(Batch.of(data()))
+        subsets = every_subset(guide.inputs)
+        masks = {n: torch.tensor([[n in s] for s in subsets]) for n in guide.inputs}
+        points, posterior = guide.point(batch.seen(masks)), guide.posterior(batch.seen(masks))
+        assert points.shape == (len(subsets), 6, LATENT)
+        if guide.num_components == 1:
+            torch.testing.assert_close(points, posterior.mean)
+        else:
+            gap = (posterior.component_distribution.mean - points.unsqueeze(-2)).abs().amax(-1)
+            weight = posterior.mixture_distribution.probs
+            assert (gap.masked_fill(weight == 0, torch.inf).amin(-1) < 1e-5).all()
+        torch.testing.assert_close(points[0], torch.zeros(6, LATENT), rtol=0, atol=0)
+        for row, subset in enumerate(subsets):
+            torch.testing.assert_close(points[row], guide.point(batch.given(subset)))
+
     def test_float64(self, name, options):
         _, guide = pair(name, **options)
         posterior = guide.double().posterior(Batch.of(data(dtype=torch.float64)))
@@ -109,17 +146,6 @@ class TestContract:
         _, guide = pair(name, **options)
         posterior = guide.posterior(Batch.of({"y": data()["y"]}))
         torch.testing.assert_close(posterior.mean.expand(6, LATENT), torch.zeros(6, LATENT))
-
-
-def test_every_expert_guide_keeps_a_lone_expert():
-    for name in ALL:
-        _, guide = pair(name, **({"prior_expert": False} if name in ("poe", "mopoe") else {}))
-        if not isinstance(guide, ExpertGuide) or name == "transformer":  # a network over the experts
-            continue
-        batch = Batch.of(data()).given(guide.inputs[:1])
-        expert = guide.experts(guide.features(batch))
-        torch.testing.assert_close(moments(guide, batch)[0], expert.loc[:, 0])
-        torch.testing.assert_close(moments(guide, batch)[1], expert.scale[:, 0].square())
 
 
 def test_poe_with_exact_experts_is_the_exact_posterior(truth):

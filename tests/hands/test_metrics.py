@@ -61,6 +61,34 @@ def test_grid_auc_of_one_error_by_hand():
     assert metrics.auc_20_50 == pytest.approx(7.5 / 11)
 
 
+def test_even_auc_of_one_error_by_hand():
+    # 19 steps of 30/19 mm from 20 mm; 30 mm is within the thresholds from 31.05 mm (the 8th) on: 12 whole steps and
+    # half of the one before.
+    assert pose_metrics([[30.0]], [[True]], auc_rule="even").auc_20_50 == pytest.approx(12.5 / 19)
+
+
+def test_average_over_keypoints_weighs_a_joint_by_how_often_it_counts():
+    errors = np.array([[10.0, 30.0], [20.0, 999.0], [60.0, 999.0]])
+    visible = np.array([[True, True], [True, False], [True, False]])
+    metrics = pose_metrics(errors, visible, average="keypoint", thresholds_mm=[10, 20, 30, 60])
+    assert metrics.epe_mean_mm == pytest.approx((10 + 20 + 60 + 30) / 4)
+    assert metrics.epe_median_mm == pytest.approx(25)
+    np.testing.assert_allclose(metrics.pck, [1 / 4, 2 / 4, 3 / 4, 1])
+
+
+@pytest.mark.parametrize("auc_rule", ["grid", "even", "exact"])
+def test_with_all_joints_both_averages_agree(auc_rule):
+    errors = np.random.default_rng(0).gamma(4.0, 6.0, size=(50, 21))
+    visible = np.random.default_rng(1).random((50, 21)) < 0.3
+    one, other = (
+        pose_metrics(errors, visible, joints="all", average=average, auc_rule=auc_rule)
+        for average in ("joint", "keypoint")
+    )
+    assert one.epe_mean_mm == pytest.approx(other.epe_mean_mm)
+    assert one.auc_20_50 == pytest.approx(other.auc_20_50)
+    np.testing.assert_allclose(one.pck, other.pck)
+
+
 def test_auc_rules_agree_roughly():
     errors = np.random.default_rng(0).gamma(4.0, 6.0, size=(2000, 21))
     visible = np.ones_like(errors, dtype=bool)
@@ -70,6 +98,7 @@ def test_auc_rules_agree_roughly():
     curve = np.array([(errors <= t).mean() for t in dense])
     assert exact == pytest.approx(((curve[1:] + curve[:-1]) / 2).mean(), abs=1e-4)
     assert 0.001 < abs(grid - exact) < 0.03
+    assert pose_metrics(errors, visible, auc_rule="even").auc_20_50 == pytest.approx(exact, abs=1e-3)
 
 
 @given(arrays(np.float64, (5, 3), elements=st.floats(0, 100)), arrays(bool, (5, 3)))
@@ -127,6 +156,7 @@ def test_nan_in_a_prediction_reaches_the_check():
         (lambda: pose_metrics([[1.0, 2.0]], [[True]]), "visible"),
         (lambda: pose_metrics([[1.0]], [[False]]), "joints='all'"),
         (lambda: pose_metrics([[1.0]], [[True]], joints="some"), "'some'"),
+        (lambda: pose_metrics([[1.0]], [[True]], average="mean"), "'mean'"),
         (lambda: pose_metrics([[1.0]], [[True]], auc_rule="sum"), "'sum'"),
         (lambda: mean_pose(np.zeros((0, 21, 3))), "N > 0"),
     ],

@@ -7,7 +7,8 @@ from PIL import Image
 from rhd_factory import CAMERA, DISC, SIZE, annotation, draw, placed_hand, write_set
 
 from pyro_mmvae.data.affine import apply_affine
-from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.data.samples import Draw
+from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.geometry import project, rotation_z
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate
 from pyro_mmvae.hands.rhd_format import BONES, sample_paths, write_annotations, write_sample
@@ -50,7 +51,10 @@ def test_shapes_and_types(root):
     assert made.hands.index.tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("augment", [False, True])
+FLIPPED = AugmentationRanges(flip=1)
+
+
+@pytest.mark.parametrize("augment", [False, True, FLIPPED])
 @pytest.mark.parametrize("root_joint", ["middle_mcp", "wrist", "palm"])
 @pytest.mark.parametrize("mirror_right", [False, True])
 def test_predictions_go_back_to_the_camera(root, truth, augment, root_joint, mirror_right):
@@ -66,6 +70,7 @@ def test_predictions_go_back_to_the_camera(root, truth, augment, root_joint, mir
         np.testing.assert_allclose(apply_affine(crop, in_picture), made.hands.keypoints_uv[index], atol=0.05)
     assert made.hands.mirrored.tolist() == [False, mirror_right] * 2
     assert made.hands.is_left.tolist() == [True, False] * 2
+    assert made.hands.flipped.tolist() == [augment is FLIPPED] * 4
 
 
 @pytest.mark.parametrize(("root_joint", "roots"), [("middle_mcp", [12]), ("wrist", [0]), ("palm", [0, 12])])
@@ -122,7 +127,7 @@ def nearest_bone(points, joints):
     return np.linalg.norm(points[:, None] - parents - share[..., None] * along, axis=-1).min(1)
 
 
-@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("augment", [False, True, FLIPPED])
 def test_cloud_lies_on_the_hand(root, augment):
     dataset = load(root, augment=augment)
     disc_in_bones = DISC / 280 * 0.7 / 0.037  # pixels to metres at the largest depth, to units
@@ -160,7 +165,7 @@ def test_small_clouds_use_every_point_before_any_twice(root):
     assert len(torch.unique(few, dim=0)) == np.count_nonzero(mask) < 20_000
 
 
-@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("augment", [False, True, FLIPPED])
 @pytest.mark.parametrize("image_size", [96, 256])
 def test_heatmaps_peak_at_the_keypoints(root, augment, image_size):
     for index in range(4):
@@ -182,7 +187,7 @@ def test_heatmap_is_a_gaussian_of_6_pixels_at_256(root):
     torch.testing.assert_close(sample.data["heatmap"][12], expected, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("augment", [False, True, FLIPPED])
 def test_image_and_segmentation_follow_the_keypoints(root, augment):
     """The disc of the hand's colour is under every keypoint, in the crop and in the segmentation."""
     for index in range(4):
@@ -215,6 +220,50 @@ def test_rotating_the_image_turns_pose_and_cloud_alike(root):
         torch.testing.assert_close(other.data["cloud"], one.data["cloud"] @ turn.T, atol=1e-4, rtol=0)
         shift = (other.hand.keypoints_uv[12] - 63.5).abs().max()
         assert float(shift) <= 10.0 + 1e-3  # 20 of 256
+
+
+def test_a_flip_alone_turns_everything_upside_down(root):
+    plain, flipped = (
+        load(root, augment=AugmentationRanges(zoom=(1, 1), shift=0, rotation=0, flip=flip, color=False))
+        for flip in (0, 1)
+    )
+    for index in range(4):
+        one, other = plain[index], flipped[index]
+        for name in ("rgb", "heatmap"):
+            torch.testing.assert_close(other.data[name], one.data[name].flip(1), atol=1.01 / 255, rtol=0)
+        assert float((other.data["segmentation"] != one.data["segmentation"].flip(0)).float().mean()) < 2e-3
+        for name in ("pose", "cloud"):
+            torch.testing.assert_close(other.data[name], one.data[name] * torch.tensor([1.0, -1, 1]))
+        expected = one.hand.keypoints_uv * torch.tensor([1.0, -1]) + torch.tensor([0.0, 127])
+        torch.testing.assert_close(other.hand.keypoints_uv, expected)
+
+
+@pytest.mark.parametrize("flip", [0, 1])
+def test_image_and_space_are_turned_and_flipped_by_the_same_map(root, flip):
+    plain, changed = load(root), load(root, augment=AugmentationRanges(flip=flip))
+    for index in range(4):
+        one, other = plain[Draw(index, 5)], changed[Draw(index, 5)]
+        linear = other.hand.crop[:, :2].double() @ one.hand.crop[:, :2].double().inverse()
+        assert float(linear.det().sign()) == 1 - 2 * flip
+        in_space = torch.block_diag(linear / linear.det().abs().sqrt(), torch.ones(1)).float()
+        torch.testing.assert_close(in_space @ in_space.T, torch.eye(3), atol=1e-5, rtol=0)
+        for name in ("pose", "cloud"):
+            torch.testing.assert_close(other.data[name], one.data[name] @ in_space.T, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("mirror_right", [False, True])
+@pytest.mark.parametrize("flip", [0, 1])
+def test_the_handedness_that_is_shown_is_told(root, mirror_right, flip):
+    def sense(joints):
+        """Whether index, middle and little finger's MCPs lie about the wrist as in the factory's left hand."""
+        return np.linalg.det(joints[[8, 12, 20]] - joints[0]) > 0
+
+    left = sense(placed_hand(np.random.default_rng(0), left=True))
+    dataset = load(root, mirror_right=mirror_right, augment=AugmentationRanges(flip=flip))
+    for index in range(4):
+        sample = dataset[index]
+        assert (sense(sample.data["pose"].numpy()) == left) == bool(sample.hand.shows_left)
+        assert bool(sample.hand.shows_left) == ((index % 2 == 0 or mirror_right) != bool(flip))
 
 
 def test_hand_with_more_pixels_is_taken_and_right_on_a_tie(tmp_path):

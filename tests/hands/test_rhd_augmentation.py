@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,12 +10,10 @@ from scipy.ndimage import map_coordinates
 
 from pyro_mmvae.data.affine import apply_affine, invert_affine
 from pyro_mmvae.data.images import to_tensor, warp
-from pyro_mmvae.data.sampler import Draw
+from pyro_mmvae.data.samples import Draw
 from pyro_mmvae.hands.augmentation import (
-    MARGIN,
-    MAX_SHIFT,
-    MAX_ZOOM,
     Augmentation,
+    AugmentationRanges,
     color_jitter,
     draw_augmentation,
     recolor,
@@ -22,34 +22,81 @@ from pyro_mmvae.hands.geometry import crop_affine
 from pyro_mmvae.hands.rhd import RHD
 from pyro_mmvae.hands.rhd_format import write_annotations, write_sample
 
+THEODORIDIS = AugmentationRanges(zoom=(1, 1), shift=0, rotation=45, flip=0.5, color=False)
+"""Theodoridis et al. (2020), section 4.2.2."""
+
+
+def draws_of(ranges=None, seed=0, number=2000):
+    rng = np.random.default_rng(seed)
+    return [draw_augmentation(rng, ranges) for _ in range(number)]
+
 
 def test_draws_fill_their_ranges():
-    rng = np.random.default_rng(0)
-    draws = [draw_augmentation(rng) for _ in range(2000)]
-    for values, low, high in (
-        ([draw.zoom for draw in draws], 1, 1.2),
-        ([draw.angle for draw in draws], -np.pi, np.pi),
-        ([shift for draw in draws for shift in draw.shift], -20 / 256, 20 / 256),
+    draws = draws_of()
+    assert_fills([draw.zoom for draw in draws], 1, 1.2)
+    assert_fills([draw.angle for draw in draws], -np.pi, np.pi)
+    assert_fills([shift for draw in draws for shift in draw.shift], -20 / 256, 20 / 256)
+    assert not any(draw.flipped for draw in draws)
+    assert all(draw.color.shape == (3, 4) for draw in draws)
+
+
+def assert_fills(values, low, high):
+    assert low <= min(values) < low + 0.02 * (high - low)
+    assert high - 0.02 * (high - low) < max(values) <= high
+    assert np.mean(values) == pytest.approx((low + high) / 2, abs=0.05 * (high - low))
+
+
+def test_other_ranges_are_filled_too():
+    draws = draws_of(THEODORIDIS)
+    assert_fills([draw.angle for draw in draws], -np.pi / 4, np.pi / 4)
+    assert np.mean([draw.flipped for draw in draws]) == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(2000))
+    assert {(draw.zoom, draw.shift, draw.color) for draw in draws} == {(1.0, (0.0, 0.0), None)}
+    zooms = [draw.zoom for draw in draws_of(AugmentationRanges(zoom=(0.8, 1.1)))]
+    assert_fills(zooms, 0.8, 1.1)
+
+
+def test_switching_one_part_off_leaves_the_others_as_they_were():
+    for full, part in zip(
+        draws_of(number=5), draws_of(AugmentationRanges(shift=0, flip=1, color=False), number=5), strict=True
     ):
-        assert low <= min(values) < low + 0.02 * (high - low)
-        assert high - 0.02 * (high - low) < max(values) <= high
-        assert np.mean(values) == pytest.approx((low + high) / 2, abs=0.05 * (high - low))
+        assert (full.zoom, full.angle) == (part.zoom, part.angle)
 
 
-@given(st.floats(1, MAX_ZOOM), st.floats(-np.pi, np.pi), *[st.floats(-MAX_SHIFT, MAX_SHIFT)] * 2)
-def test_margin_covers_every_augmentation(zoom, angle, across, down):
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("zoom", [(0, 1), (1.2, 1), (1, np.inf), (np.nan, 1), (1, np.nan)]),
+        ("shift", [-0.1, 1.5, np.nan]),
+        ("rotation", [-1, 181, np.nan, np.inf]),
+        ("flip", [-0.1, 1.1, np.nan]),
+    ],
+)
+def test_ranges_are_checked(name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=f"{name}: expected"):
+            AugmentationRanges(**{name: value})
+
+
+SHARE = st.floats(0, 1)
+
+
+@given(st.floats(0.5, 2), st.floats(0, 0.3), SHARE, st.floats(-np.pi, np.pi), st.booleans(), SHARE, SHARE)
+def test_margin_covers_every_augmentation(largest, shift, zoomed, angle, flipped, across, down):
+    ranges = AugmentationRanges(zoom=(0.5, largest), shift=shift)
     center, half, size = np.array([100.0, 120.0]), 30.0, 64
-    crop = crop_affine(center, half, size, zoom=zoom, angle=angle, shift=(across * size, down * size))
+    zoom = 0.5 + zoomed * (largest - 0.5)
+    moved = ((2 * across - 1) * shift * size, (2 * down - 1) * shift * size)
+    crop = crop_affine(center, half, size, zoom=zoom, angle=angle, shift=moved, flipped=flipped)
     corners = np.array([[x, y] for x in (-0.5, size - 0.5) for y in (-0.5, size - 0.5)])
-    assert np.abs(apply_affine(invert_affine(crop), corners) - center).max() <= MARGIN * half + 1e-9
+    assert np.abs(apply_affine(invert_affine(crop), corners) - center).max() <= ranges.margin * half + 1e-9
 
 
 def test_augmented_crops_show_the_picture_to_their_corners(tmp_path):
     joints = placed_hand(np.random.default_rng(0), left=True, depth=1.2)
     write_sample(tmp_path, "training", 0, np.full((SIZE, SIZE, 3), 200, np.uint8))
     write_annotations(tmp_path, "training", {0: annotation(left=joints)})
-    for size in (16, 64, 256):
-        dataset = RHD(tmp_path, "training", image_size=size, augment=True, modalities=("rgb", "pose"))
+    for size, ranges in itertools.product((16, 64, 256), (True, THEODORIDIS, AugmentationRanges(zoom=(0.7, 1.5)))):
+        dataset = RHD(tmp_path, "training", image_size=size, augment=ranges, modalities=("rgb", "pose"))
         for epoch in range(20):
             picture = dataset[Draw(0, epoch)].data["rgb"]
             assert float(picture.flatten(1).std(1).max()) < 1e-3

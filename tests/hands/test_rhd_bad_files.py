@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from rhd_factory import annotation, draw, placed_hand, write_set
-from torch.utils.data import DataLoader
 
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.hands.batch import Skipped
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate
 from pyro_mmvae.hands.rhd_format import annotation_path, encode_depth, sample_paths, write_annotations, write_sample
@@ -82,7 +83,7 @@ def test_bad_files_are_found_on_reading_and_left_out_of_the_batch(tmp_path, faul
 
     dataset = load(tmp_path)
     assert len(dataset) == NUMBER
-    made = next(iter(DataLoader(dataset, NUMBER, collate_fn=collate)))
+    (made,) = make_loader(dataset, NUMBER)
     assert [entry[:2] for entry in made.skipped] == [(BAD, reason)]
     assert made.hands.index.tolist() == [0, 2, 3]
     for name, value in expected.batch.data.items():
@@ -254,3 +255,16 @@ def test_malicious_annotations_are_refused_and_not_run(tmp_path):
     with pytest.raises(pickle.UnpicklingError, match=r"refused to load (posix|nt)\.mkdir"):
         load(tmp_path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("damage", [lambda _: pickle.dumps({0: Evil("ran")}), lambda data: data[:-9], lambda _: b""])
+def test_commands_report_bad_annotations_in_one_line(tmp_path, capsys, damage):
+    write_set(tmp_path, number=1)
+    path = annotation_path(tmp_path, "training")
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(SystemExit) as stopped:
+        run_command("command", lambda _: load(tmp_path), [])
+    assert stopped.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"command: error: {path}: ")
+    assert message.count("\n") == 1

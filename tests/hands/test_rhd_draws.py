@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from rhd_factory import write_set
-from torch.utils.data import DataLoader
 
-from pyro_mmvae.data.sampler import Draw, EpochSampler
+from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import Draw
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate
 
 
@@ -36,9 +36,8 @@ def test_workers_do_not_change_what_is_drawn(root):
     dataset = load(root, **NOISY)
     runs = []
     for workers in (0, 2):
-        sampler = EpochSampler(len(dataset), shuffle=True, seed=3)
-        sampler.set_epoch(2)
-        loader = DataLoader(dataset, 4, sampler=sampler, collate_fn=collate, num_workers=workers)
+        loader = make_loader(dataset, 4, shuffle=True, drop_last=False, seed=3, workers=workers)
+        loader.sampler.set_epoch(2)
         runs.append(list(loader))
     assert [made.batch.size for made in runs[0]] == [4, 2]
     for one, other in zip(*runs, strict=True):

@@ -56,15 +56,16 @@ def test_pixels_without_depth_are_left_out():
     np.testing.assert_array_equal(points[:, 2], [0.5, 0.7])
 
 
-@given(PIXEL, st.floats(10, 200), st.booleans(), st.floats(1, 1.2), ANGLE)
-def test_crop_affine(center, half, mirrored, zoom, angle):
+@given(PIXEL, st.floats(10, 200), st.booleans(), st.floats(1, 1.2), ANGLE, st.booleans())
+def test_crop_affine(center, half, mirrored, zoom, angle, flipped):
     center, size = np.array(center), 128
-    affine = geometry.crop_affine(center, half, size, mirrored=mirrored, zoom=zoom, angle=angle, shift=(3, -4))
+    options = {"mirrored": mirrored, "zoom": zoom, "angle": angle, "shift": (3, -4), "flipped": flipped}
+    affine = geometry.crop_affine(center, half, size, **options)
     points = center + np.array([[0, 0], [half, 0], [0, half]])
     middle, right, bottom = apply_affine(affine, points)
     np.testing.assert_allclose(middle, [63.5 + 3, 63.5 - 4], atol=1e-9)
     reach = 64 * zoom
-    turn = geometry.rotation_z(angle)[:2, :2]
+    turn = np.diag([1, -1 if flipped else 1]) @ geometry.rotation_z(angle)[:2, :2]
     np.testing.assert_allclose(right - middle, turn @ [-reach if mirrored else reach, 0], atol=1e-9)
     np.testing.assert_allclose(bottom - middle, turn @ [0, reach], atol=1e-9)
     np.testing.assert_allclose(compose_affine(invert_affine(affine), affine), np.eye(2, 3), atol=1e-9)
@@ -76,11 +77,12 @@ def test_plain_crop_keeps_edges():
     np.testing.assert_allclose(apply_affine(affine, np.array([[-0.5, -0.5], [19.5, 19.5]])), [[-0.5] * 2, [39.5] * 2])
 
 
-@given(PIXEL, ANGLE, st.booleans(), st.integers(0, 2**32 - 1))
-def test_undo_viewpoint(pixel, angle, mirrored, seed):
+@given(PIXEL, ANGLE, st.booleans(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_undo_viewpoint(pixel, angle, mirrored, flipped, seed):
     rng = np.random.default_rng(seed)
     points, root = rng.normal(size=(2, 21, 3)), rng.normal(size=3)
     rotation = geometry.rotation_z(angle) @ geometry.viewpoint_rotation(np.array(pixel), camera())
+    rotation = geometry.FLIP @ rotation if flipped else rotation
     mirror = geometry.MIRROR if mirrored else np.eye(3)
     normalised = (points - root) @ mirror @ rotation.T / 0.03
     undone = geometry.undo_viewpoint(

@@ -9,6 +9,9 @@ from copy import deepcopy
 import pyro
 import pyro.poutine as poutine
 import pytest
+import scipy.integrate
+import scipy.special
+import scipy.stats
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -312,6 +315,61 @@ def test_pose_and_heatmap_losses_are_those_of_the_paper():
     loss = torch.linalg.vector_norm(maps - drawn, dim=(-1, -2)).sum(-1)
     constant = likelihood(drawn).log_prob(drawn)
     torch.testing.assert_close(likelihood(drawn).log_prob(maps), constant - loss, rtol=1e-4, atol=1e-4)
+
+
+def radial_integral(scale, size):
+    """Integral of exp(-|y| / b) over R^d in spherical shells, by quadrature about the largest shell."""
+    top = (size - 1) * scale
+    height = (size - 1) * math.log(top) - (size - 1)
+
+    def shell(radius):
+        return math.exp((size - 1) * math.log(radius) - radius / scale - height)
+
+    width = 40 * math.sqrt(size) * scale
+    value, _ = scipy.integrate.quad(shell, max(top - width, 1e-12), top + width, points=[top], limit=500)
+    sphere = math.log(2) + size / 2 * math.log(math.pi) - scipy.special.gammaln(size / 2)
+    return sphere + height + math.log(value)
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0])
+def test_normalisers_of_a_hand_and_of_its_heat_maps(scale):
+    def at_the_centre(likelihood):
+        params = torch.zeros(likelihood.param_shape, dtype=torch.float64)
+        return likelihood.double()(params).log_prob(params).item()
+
+    assert at_the_centre(Pose(21, scale, norm="pose")) == pytest.approx(-radial_integral(scale, 63), rel=1e-8)
+    assert at_the_centre(Pose(21, scale)) == pytest.approx(-21 * radial_integral(scale, 3), rel=1e-8)
+    assert at_the_centre(Pose(21, scale)) == pytest.approx(-21 * math.log(8 * math.pi * scale**3), rel=1e-8)
+    assert at_the_centre(Heatmap(3, (8, 8), scale)) == pytest.approx(-3 * radial_integral(scale, 64), rel=1e-8)
+
+
+@pytest.mark.parametrize(("norm", "size"), [("joint", 3), ("pose", 63)])
+def test_samples_of_a_pose_lie_as_far_off_as_their_norm_says(norm, size):
+    loc = torch.randn(21, 3, dtype=torch.float64)
+    sample = Pose(21, 0.2, norm=norm).double()(loc).sample((4000,))
+    radius = torch.linalg.vector_norm(sample - loc, dim=-1 if norm == "joint" else (-1, -2)).flatten()
+    assert scipy.stats.kstest(radius.numpy(), scipy.stats.gamma(size, scale=0.2).cdf).pvalue > 1e-3
+    assert radius.mean().item() == pytest.approx(size * 0.2, rel=0.02)
+
+
+def test_norm_of_each_joint_is_between_one_and_sqrt_j_times_that_of_the_pose():
+    def loss(norm, y, guess):
+        d = Pose(21, norm=norm)(guess)
+        return d.log_prob(guess) - d.log_prob(y)
+
+    y, guess = torch.randn(50, 21, 3, dtype=torch.float64), torch.randn(50, 21, 3, dtype=torch.float64)
+    ratio = loss("joint", y, guess) / loss("pose", y, guess)
+    assert ratio.min() > 1
+    assert ratio.max() < math.sqrt(21)
+    alike = loss("joint", guess + 1, guess) / loss("pose", guess + 1, guess)  # equally large errors
+    torch.testing.assert_close(alike, torch.full_like(alike, math.sqrt(21)))
+
+
+def test_mean_squared_error_of_a_pose_is_a_normal_density():
+    y, guess = torch.randn(5, 21, 3), torch.randn(5, 21, 3)
+    likelihood = Normal((21, 3), math.sqrt(63 / 2))
+    loss = likelihood(guess).log_prob(guess) - likelihood(guess).log_prob(y)
+    torch.testing.assert_close(loss, (y - guess).square().mean((-1, -2)), rtol=1e-3, atol=1e-4)
 
 
 def test_pointcloud_energy_is_the_loss_of_the_paper():

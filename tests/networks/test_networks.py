@@ -386,8 +386,11 @@ def test_a_file_that_is_more_than_tensors_is_refused(tmp_path):
             return (print, ("code ran",))
 
     torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(pickle.UnpicklingError):
-        ResNetEncoder(weights_path=tmp_path / "evil.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "evil.pth").read_bytes()[:-50])
+    for name in ("evil.pth", "cut.pth"):
+        with pytest.raises(pickle.UnpicklingError, match=rf"{name}: expected a state dict") as raised:
+            ResNetEncoder(weights_path=tmp_path / name)
+        assert isinstance(raised.value, ValueError)  # which commands report in one line
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -281,6 +281,72 @@ class TestDraws:
         )
 
 
+class TestAlignmentsAlone:
+    """A table may have no row: nothing is decoded, and the guide is trained."""
+
+    TABLE = Table([], [Alignment(("a",), ("b",), 0.5), Alignment(("a", "b"), ("c",), 2.0, wasserstein)], name="pull")
+
+    @pytest.mark.parametrize("options", [{}, {"num_particles": 3}, {"num_particles": 2, "importance_weighted": True}])
+    def test_value(self, options):
+        model, guide = pair("poe")
+        batch = Batch.of(data(), {"c": torch.tensor([True, False] * 3)})
+        bound = Objective(self.TABLE, **options).evaluate(model, guide, batch)
+        q, p, whole, last = (guide.posterior(batch.given(s)) for s in ("a", "b", "ab", "c"))
+        pull = 0.5 * torch.distributions.kl_divergence(q, p)
+        far = ((whole.mean - last.mean).square() + (whole.stddev - last.stddev).square()).sum(-1).sqrt()
+        torch.testing.assert_close(bound.per_sample, -pull - 2 * far * batch.observed["c"])
+        assert bound.rows.shape == (0, 6)
+        assert set(bound.parts()) == {"alignment/a|b", "alignment/a+b|c"}
+        bound.loss.backward()
+        assert all(torch.isfinite(p.grad).all() for p in guide.parameters())
+        assert all(p.grad is None for p in model.parameters())
+
+    def test_doubly_reparameterised(self):
+        model, guide = pair("moe")
+        table = Table([], [Alignment(("a",), ("b",))])
+        objective = Objective(table, num_particles=2, importance_weighted=True, doubly_reparameterised=True)
+        objective(model, guide)(Batch.of(data())).backward()
+        assert torch.isfinite(guide.heads["a"].linear.weight.grad).all()
+
+    def test_it_trains(self):
+        model, guide = pair("poe")
+        loss = Objective(self.TABLE)(model, guide)
+        optimiser = torch.optim.Adam(guide.parameters(), lr=1e-2)
+        values = []
+        for _ in range(30):
+            optimiser.zero_grad()
+            values.append(loss(Batch.of(data())))
+            values[-1].backward()
+            optimiser.step()
+        assert values[-1] < 0.5 * values[0]
+
+    def test_printing(self):
+        assert str(self.TABLE).splitlines() == [
+            "pull:",
+            "- 0.5 kl(q({a}) || q({b}))",
+            "- 2 wasserstein(q({a, b}) || q({c}))",
+        ]
+        drawn = Table([], self.TABLE.alignments, max_terms=1)
+        assert str(drawn).splitlines()[-1] == (
+            "- each training step draws 1 of the alignments at random and scales their weights by 2"
+        )
+
+    def test_drawn(self):
+        table = Table([], self.TABLE.alignments, max_terms=1)
+        drawn = [table.drawn(Random(seed)) for seed in range(20)]
+        assert {a.alignments[0].of: a.alignments[0].weight for a in drawn} == {("a",): 1.0, ("a", "b"): 4.0}
+        assert all(a.terms == [] for a in drawn)
+        assert table.drawn(Random(0), at_least=2) is table
+        model, guide = pair("poe")
+        assert torch.isfinite(Objective(table)(model, guide)(Batch.of(data())))
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="at least one term or alignment, got none"):
+            Table([])
+        with pytest.raises(ValueError, match="max_terms: expected at least 1, got 0"):
+            Table([], self.TABLE.alignments, max_terms=0)
+
+
 class TestCrossCorrelation:
     def test_value(self):
         model, guide = pair("poe")

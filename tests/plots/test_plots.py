@@ -8,7 +8,7 @@ from PIL import Image
 from pyro_mmvae.hands.metrics import pose_metrics
 from pyro_mmvae.hands.plots import plot_pck, plot_skeletons, plot_skeletons_3d
 from pyro_mmvae.hands.rhd_format import BONES, FINGERS, WRIST
-from pyro_mmvae.plots import plot_clouds, plot_heatmaps, plot_training
+from pyro_mmvae.plots import plot_clouds, plot_cross_correlations, plot_heatmaps, plot_training
 from pyro_mmvae.plots.space import upright
 
 IMAGES = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
@@ -17,6 +17,7 @@ POSES = torch.randn(2, 21, 3, generator=torch.Generator().manual_seed(2)) * 50
 CLOUDS = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(3))
 HEATMAPS = torch.rand(2, 21, 16, 24, generator=torch.Generator().manual_seed(4))
 METRICS = pose_metrics(np.linspace(0, 60, 84).reshape(4, 21), np.ones((4, 21), dtype=bool))
+CORRELATIONS = {"without": np.random.default_rng(0).uniform(-1, 1, (8, 8)), "with": torch.eye(8)}
 
 FIGURES = {
     "pck": lambda path: plot_pck({"rgb": METRICS, "mean pose": METRICS}, path, dashed=["mean pose"]),
@@ -24,6 +25,7 @@ FIGURES = {
     "skeletons_3d": lambda path: plot_skeletons_3d(POSES, {"rgb": POSES + 5}, path),
     "clouds": lambda path: plot_clouds(CLOUDS, {"rgb": CLOUDS[:, :30] + 0.1}, path),
     "heatmaps": lambda path: plot_heatmaps(IMAGES, HEATMAPS, {"rgb": HEATMAPS * 0.5}, path),
+    "cross-correlations": lambda path: plot_cross_correlations(CORRELATIONS, path, ("rgb", "cloud")),
     "training": lambda path: plot_training({"train/loss": ([1, 2], [3.0, 2.0])}, path),
 }
 
@@ -31,7 +33,8 @@ FIGURES = {
 @pytest.fixture
 def drawn(monkeypatch):
     """Makes the functions return their figures instead of writing them."""
-    for module in ("plots.clouds", "plots.curves", "plots.heatmaps", "hands.plots.pck", "hands.plots.skeletons"):
+    modules = ("plots.clouds", "plots.correlations", "plots.curves", "plots.heatmaps")
+    for module in (*modules, "hands.plots.pck", "hands.plots.skeletons"):
         monkeypatch.setattr(f"pyro_mmvae.{module}.save", lambda figure, path: figure)
     return lambda name: FIGURES[name]("unused")
 
@@ -118,6 +121,24 @@ def test_heatmaps_that_are_all_zero_are_drawn(tmp_path):
     plot_heatmaps(IMAGES, HEATMAPS * 0, {"rgb": HEATMAPS * 0}, tmp_path / "zero.png")
 
 
+def test_cross_correlations_show_the_matrices_on_one_scale(drawn):
+    figure = drawn("cross-correlations")
+    for axes, (title, matrix) in zip(figure.axes, CORRELATIONS.items(), strict=False):
+        (image,) = axes.images
+        np.testing.assert_allclose(image.get_array(), matrix)
+        assert image.get_clim() == (-1, 1)
+        assert axes.get_title().startswith(title)
+        assert "cloud" in axes.get_xlabel()
+        # Row 0 of the matrix, dimension 0 of the first posterior, is at the top.
+        assert axes.get_ylim() == (7.5, -0.5)
+    assert "rgb" in figure.axes[0].get_ylabel()
+    assert "diagonal 1.00, off it 0.00" in figure.axes[1].get_title()
+
+
+def test_a_matrix_of_one_dimension_is_drawn(tmp_path):
+    plot_cross_correlations({"": [[0.5]]}, tmp_path / "one.png")
+
+
 def test_training_groups_curves_by_quantity(monkeypatch):
     monkeypatch.setattr("pyro_mmvae.plots.curves.save", lambda figure, path: figure)
     epochs = [1, 2, 3]
@@ -148,6 +169,10 @@ def test_training_groups_curves_by_quantity(monkeypatch):
         (lambda path: plot_skeletons(IMAGES[:, 0], KEYPOINTS, {"rgb": KEYPOINTS}, path), "images"),
         (lambda path: plot_skeletons_3d(POSES[:0], {"rgb": POSES[:0]}, path), "samples"),
         (lambda path: plot_clouds(CLOUDS, {"rgb": CLOUDS[..., :2]}, path), "rgb"),
+        (lambda path: plot_cross_correlations({}, path), "at least one"),
+        (lambda path: plot_cross_correlations({"with": np.zeros((2, 3))}, path), "'with' of shape"),
+        (lambda path: plot_cross_correlations({"with": np.full((2, 2), np.nan)}, path), "from -1 to 1 in 'with'"),
+        (lambda path: plot_cross_correlations({"with": np.full((2, 2), 1.5)}, path), "from -1 to 1 in 'with'"),
         (lambda path: plot_heatmaps(IMAGES, HEATMAPS, {"rgb": HEATMAPS[:, :3]}, path), "rgb"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
+from pyro_mmvae.requirements import TWO_INPUTS
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.table import Table, Term, weights_of
 
@@ -23,12 +24,7 @@ def leave_one_out(
         targets: decoded modalities, with weights lambda or with weight one.
         beta: weight of the KLs to the prior.
         num_particles: latent draws for each sample and row.
-
-    Raises:
-        ValueError: fewer than two inputs.
     """
-    if len(inputs) < 2:
-        raise ValueError(f"leave_one_out needs at least two inputs, got {list(inputs)}; use `extended` for one")
     subsets = [tuple(name for name in inputs if name != left_out) for left_out in inputs]
     rows = [Term(subset, weights_of(targets), kl=beta, weight=1 / len(inputs)) for subset in subsets]
-    return Objective(Table(rows, name="leave_one_out"), num_particles=num_particles)
+    return Objective(Table(rows, name="leave_one_out"), num_particles=num_particles, requires=[TWO_INPUTS])

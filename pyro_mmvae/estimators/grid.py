@@ -1,17 +1,21 @@
-"""Log-likelihoods and bounds of many test samples by quantity and proposal, and their tables."""
+"""Log-likelihoods and bounds of many samples, by what the proposal looks at and by quantity."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-from pyro_mmvae import Batch, Guide, MultimodalVAE
-from pyro_mmvae.estimators import Estimate, batch_seed, difference, elbos, log_likelihoods
-from pyro_mmvae.experiments.common.experiment import Column
+from pyro_mmvae.batch import Batch
+from pyro_mmvae.estimators.conditional import difference
+from pyro_mmvae.estimators.elbo import elbos
+from pyro_mmvae.estimators.estimate import Estimate
+from pyro_mmvae.estimators.importance import log_likelihoods
+from pyro_mmvae.estimators.seeds import batch_seed
+from pyro_mmvae.guide import Guide
+from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.table import Subset
 
 Summary = Mapping[str, float]
@@ -106,76 +110,3 @@ def bounds(
     for (given, name), value in zip(places, values, strict=True):
         found["+".join(given)][name] = value
     return found
-
-
-def columns(
-    found: Summaries, quantities: Mapping[str, Quantity], published: Mapping[tuple[str, str], float | None]
-) -> dict[str, Column]:
-    """Return what `grid` found as columns of a comparison, with each proposal's share of high k-hats.
-
-    Args:
-        found: as `metrics.json` has it.
-        quantities: by name.
-        published: by proposal, `a+b`, and quantity.
-    """
-    places = [(given, name) for given, names in found.items() for name in names]
-    values = {
-        f"{quantities[name].title} from q(z|{given})": Column.of(
-            found[given][name]["mean"], published=published.get((given, name))
-        )
-        for given, name in places
-    }
-    khats = {given: next(iter(names.values()))["khat_over_0.7"] for given, names in found.items()}
-    return values | {f"k-hat > 0.7 from q(z|{given})": Column.of(share, "lower") for given, share in khats.items()}
-
-
-def report(found: Summaries, quantities: Mapping[str, Quantity], refine: int = 0, prefix: str = "") -> str:
-    """Return what `grid` found as a table; `refine` is said with the proposals."""
-    fitted = f", refined {refine} steps" if refine else ""
-    rows = [
-        (f"{prefix}{quantities[name].title}", posterior_given(given.split("+")) + fitted, summary)
-        for given, columns in found.items()
-        for name, summary in columns.items()
-    ]
-    return table(rows)
-
-
-def bounds_report(found: Summaries, quantities: Mapping[str, Quantity]) -> str:
-    """Return what `bounds` found, a line for each posterior."""
-    return "\n".join(
-        f"ELBO from {posterior_given(given.split('+'))}: "
-        + ", ".join(f"{v['mean']:.2f} ± {v['se']:.2f} of {quantities[name].title}" for name, v in values.items())
-        for given, values in found.items()
-    )
-
-
-def posterior_given(names: Iterable[str]) -> str:
-    """Return a proposal in words."""
-    return f"q(z | {given})" if (given := ", ".join(names)) else "p(z)"
-
-
-def table(rows: Iterable[tuple[str, str, Summary]]) -> str:
-    """Return summaries of estimates as aligned markdown.
-
-    Args:
-        rows: the quantity, the proposal in words, and `Estimate.summary()`.
-    """
-    head = ["nats per sample", "proposal", "mean ± se", "Monte-Carlo se", "ESS", "k-hat > 0.7", "n"]
-    lines = [head, *([_cell(what), _cell(proposal), *_numbers(found)] for what, proposal, found in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
-    return "\n".join([text[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *text[1:]])
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")  # a bar would begin the next cell
-
-
-def _numbers(found: Summary) -> list[str]:
-    return [
-        f"{found['mean']:.2f} ± {found['se']:.2f}",
-        "-" if math.isnan(found["mc_se"]) else f"{found['mc_se']:.3f}",
-        f"{found['ess']:.0f}",
-        "-" if math.isnan(found["khat_over_0.7"]) else f"{100 * found['khat_over_0.7']:.1f} %",
-        f"{found['n']:.0f}",
-    ]

@@ -1,0 +1,62 @@
+"""What comparisons show of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from pyro_mmvae.estimators.grid import Quantity, Summaries
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of a run as comparisons show it.
+
+    Attributes:
+        value: NaN if it was not measured.
+        better: whether more or less of it is better.
+        published: what a paper has for this guide and objective.
+    """
+
+    value: float
+    better: Literal["higher", "lower"] = "higher"
+    published: float | None = None
+
+    @classmethod
+    def of(
+        cls, value: float | None, better: Literal["higher", "lower"] = "higher", published: float | None = None
+    ) -> Self:
+        """Return the column of a number from `metrics.json`, where null stands for NaN."""
+        return cls(math.nan if value is None else float(value), better, published)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of a run: abscissa, ordinate, and what the axes are."""
+
+    x: list[float]
+    y: list[float]
+    labels: tuple[str, str] = field(default=("", ""))
+
+
+def likelihood_columns(
+    found: Summaries, quantities: Mapping[str, Quantity], published: Mapping[tuple[str, str], float | None]
+) -> dict[str, Column]:
+    """Return what `grid` found as columns of a comparison, with each proposal's share of high k-hats.
+
+    Args:
+        found: as `metrics.json` has it.
+        quantities: by name.
+        published: by proposal, `a+b`, and quantity.
+    """
+    places = [(given, name) for given, names in found.items() for name in names]
+    values = {
+        f"{quantities[name].title} from q(z|{given})": Column.of(
+            found[given][name]["mean"], published=published.get((given, name))
+        )
+        for given, name in places
+    }
+    khats = {given: next(iter(names.values()))["khat_over_0.7"] for given, names in found.items()}
+    return values | {f"k-hat > 0.7 from q(z|{given})": Column.of(share, "lower") for given, share in khats.items()}

@@ -1,0 +1,138 @@
+"""What every posterior of a trained guide does on hands: poses, segmentations, weights, parts of the bound."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pyro_mmvae.hands.batch import HandBatch
+from pyro_mmvae.hands.metrics import PoseMetrics
+from pyro_mmvae.hands.scores import PoseErrors
+from pyro_mmvae.metrics import ExpertWeights, Means, SegmentationMetrics, confusion_matrices, segmentation_metrics
+from pyro_mmvae.objective import Loss
+from pyro_mmvae.predictions import points, predictions, seen_by, singles_and_joint
+
+MEAN_POSE = "mean pose"
+SHOWN = 6
+"""Samples that are kept whole for the figures."""
+
+
+class Judged:
+    """What a trained model does on samples, gathered batch by batch.
+
+    Args:
+        loss: model, guide and objective, in evaluation mode on the device to compute on.
+        targets: what is decoded, the pose at least.
+        mean_pose: (21, 3) of the samples that the model was trained on, the baseline.
+        rules: of errors, see `pose_metrics`.
+
+    Attributes:
+        elbo: parts of the objective in nats.
+        weights: of each input in the joint posterior, where the guide weighs its inputs.
+        skipped: samples left out, by reason.
+        shown: the first batch, for figures.
+    """
+
+    def __init__(self, loss: Loss, targets: Sequence[str], mean_pose: Tensor, **rules: Any) -> None:
+        self.loss, self.targets, self.mean_pose, self.rules = loss, targets, mean_pose, rules
+        self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
+        self.errors, self.elbo, self.weights = PoseErrors(), Means(), ExpertWeights()
+        self.confusion: dict[str, list[Tensor]] = {name: [] for name in self.subsets}
+        self.skipped: Counter[str] = Counter()
+        self.shown: HandBatch | None = None
+
+    @torch.no_grad()
+    def add(self, item: HandBatch) -> None:
+        """Take a batch."""
+        self.skipped.update(reason for _, reason, _ in item.skipped)
+        if item.batch.size == 0:
+            return
+        self.shown = self.shown or item
+        batch, guide = item.batch.to(self.device), self.loss.guide
+        bound = self.loss.bound(batch)
+        self.elbo.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
+        self.weights.add(guide, batch, item.corrupted)
+        self._add_predictions(points(guide, batch, self.subsets), item)
+
+    def _add_predictions(self, z: Tensor, item: HandBatch) -> None:
+        self.errors.add(MEAN_POSE, self.mean_pose.expand(item.batch.size, -1, -1), item, ("pose",))
+        scored = [target for target in ("pose", "segmentation") if target in self.targets]
+        for name, found in predictions(self.loss.model, z, list(self.subsets), scored).items():
+            self.errors.add(name, found["pose"].cpu(), item, self.subsets[name])
+            if "segmentation" in found:
+                there = seen_by(item.batch, self.subsets[name]) & item.batch.observed["segmentation"]
+                true = item.batch.data["segmentation"][there]
+                self.confusion[name].append(confusion_matrices(found["segmentation"].cpu()[there], true, 2))
+
+    @cached_property
+    def _scores(self) -> dict[str, PoseMetrics]:
+        return self.errors.metrics(**self.rules)
+
+    @property
+    def baseline(self) -> PoseMetrics:
+        """Pose metrics of the mean training pose."""
+        return self._scores[MEAN_POSE]
+
+    @property
+    def poses(self) -> dict[str, PoseMetrics]:
+        """Pose metrics by posterior, of the samples in which it has anything to look at; if there are any."""
+        return {name: found for name, found in self._scores.items() if name != MEAN_POSE}
+
+    @property
+    def segmentations(self) -> dict[str, SegmentationMetrics]:
+        """IoU and F1 by posterior, where segmentations are decoded and their truth is known."""
+        counts = {name: torch.cat(parts) for name, parts in self.confusion.items() if parts}
+        return {name: segmentation_metrics(count) for name, count in counts.items() if len(count)}
+
+    def decoded(self) -> dict[str, dict[str, Tensor]]:
+        """Return everything that is decoded of the first samples, by posterior and modality."""
+        assert self.shown is not None
+        z = points(self.loss.guide, self.shown.batch[slice(SHOWN)].to(self.device), self.subsets)
+        made = predictions(self.loss.model, z, list(self.subsets), self.targets)
+        return {name: {n: v.cpu() for n, v in made[name].items()} for name in self.poses}
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the part of `metrics.json` that the evaluation fills."""
+        posteriors = {name: found.to_dict() for name, found in self.poses.items()}
+        for name, found in self.segmentations.items():
+            posteriors[name]["segmentation"] = found.to_dict()
+        weights = self.weights.mean()
+        return {
+            "posteriors": posteriors,
+            "baseline": {"mean_pose": self.baseline.to_dict()},
+            **({"weights": weights} if weights else {}),
+            "elbo": self.elbo.mean(),
+            "samples": {"used": self.errors.count(MEAN_POSE), "skipped": dict(self.skipped)},
+        }
+
+
+def judge(loss: Loss, batches: Iterable[HandBatch], seed: int, **options: Any) -> Judged:
+    """Run every posterior of the guide on samples.
+
+    The objective's draws are seeded, so that the same checkpoint gives the same numbers; its schedules are at their
+    end.
+
+    Args:
+        loss: see `Judged`.
+        batches: the samples.
+        seed: of the draws.
+        options: further arguments of `Judged`.
+
+    Raises:
+        ValueError: not one sample could be used.
+    """
+    torch.manual_seed(seed)
+    loss.elbo.step = sys.maxsize
+    judged = Judged(loss, **options)
+    for item in tqdm(batches, "evaluating", unit="batch"):
+        judged.add(item)
+    if judged.shown is None:
+        raise ValueError(f"not one sample could be judged, skipped: {dict(judged.skipped)}")
+    return judged
