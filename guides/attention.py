@@ -63,9 +63,9 @@ class Attention(ExpertGuide):
         weights = masked_logits(match, seen).softmax(dim=-2) * seen
         return weights.repeat_interleave(self.latent_dim // self.heads_count, dim=-1)
 
-    def weights(self, batch: Batch) -> Tensor:
-        """Return the weights of the experts, see `alpha`."""
-        return self.alpha(self.experts(self.features(batch)), self.observed(batch))
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the attention weights by input, each of shape `(*lead, B, D)`; see `Guide.weights`."""
+        return self.by_input(self.alpha(self.experts(self.features(batch)), self.observed(batch)))
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the Gaussian with the attended moments of the observed experts."""

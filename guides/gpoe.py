@@ -47,9 +47,9 @@ class GPoE(ExpertGuide):
         seen = observed.unsqueeze(-1)
         return masked_logits(logits, seen).softmax(dim=-2) * seen
 
-    def weights(self, batch: Batch) -> Tensor:
-        """Return the powers of the experts, see `alpha`."""
-        return self.alpha(self.features(batch), self.observed(batch))
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the powers alpha by input, each of shape `(*lead, B, D)`; see `Guide.weights`."""
+        return self.by_input(self.alpha(self.features(batch), self.observed(batch)))
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the weighted product of the observed experts."""

@@ -28,10 +28,11 @@ class Joint(Guide):
         modalities: see `Guide`.
         latent_dim: dimension D of z.
         hidden: width of the hidden layer.
-        networks: "shared" uses one network for every subset, which is told by a mask what it sees; "per_subset" has a
-            network for each of the 2^M - 1 subsets, as JMVAE and M2VAE have, over features that all share; "separate"
-            has encoders of its own for each subset besides, and nothing but them for a single modality (Korthals et
-            al. 2019, table 1).
+        networks: "shared" uses one network for every subset, which is told by a mask what it sees; "zeroed" the same
+            without the mask, so that what is absent is features of zero and nothing more (JMVAE-zero); "per_subset"
+            has a network for each of the 2^M - 1 subsets, as JMVAE-kl and M2VAE have, over features that all share;
+            "separate" has encoders of its own for each subset besides, and nothing but them for a single modality
+            (Korthals et al. 2019, table 1).
 
     Raises:
         ValueError: unknown `networks`, or too many modalities for a network per subset.
@@ -43,19 +44,19 @@ class Joint(Guide):
         latent_dim: int,
         *,
         hidden: int = 256,
-        networks: Literal["shared", "per_subset", "separate"] = "shared",
+        networks: Literal["shared", "zeroed", "per_subset", "separate"] = "shared",
     ) -> None:
         seen = [m for m in modalities if m.encoder is not None]
         subsets, separate = _subsets(len(seen), networks), networks == "separate"
         copies = sum(0 in subset for subset in subsets) if separate else 1
         super().__init__([_copied(m, copies) for m in seen] if separate else modalities, latent_dim)
         self.subsets, self.copies = subsets, copies
-        self.shared = networks == "shared"
+        self.shared, self.masked = networks in ("shared", "zeroed"), networks == "shared"
         self.networks = nn.ModuleList(self._network(subset, hidden, separate) for subset in subsets)
 
     def _network(self, subset: tuple[int, ...], hidden: int, separate: bool) -> nn.Module:
         sizes = [size // self.copies for size in self.feature_sizes.values()]
-        width = sum(sizes[m] for m in subset) + (len(subset) if self.shared else 0)
+        width = sum(sizes[m] for m in subset) + (len(subset) if self.masked else 0)
         if separate and len(subset) == 1:
             return GaussianHead(width, self.latent_dim)
         return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), GaussianHead(hidden, self.latent_dim))
@@ -67,7 +68,9 @@ class Joint(Guide):
         return prior_where_blind(loc, scale, observed)
 
     def _of_all(self, features: Sequence[Tensor], observed: Tensor) -> tuple[Tensor, Tensor]:
-        seen = torch.cat([masked_features(features, observed), observed.to(features[0].dtype)], dim=-1)
+        seen = masked_features(features, observed)
+        if self.masked:
+            seen = torch.cat([seen, observed.to(features[0].dtype)], dim=-1)
         loc, scale = self.networks[0](seen)
         return loc, scale
 
@@ -97,9 +100,9 @@ def _subsets(count: int, networks: str) -> list[tuple[int, ...]]:
     Raises:
         ValueError: an unknown word, or too many subsets.
     """
-    if networks not in (known := ("shared", "per_subset", "separate")):
+    if networks not in (known := ("shared", "zeroed", "per_subset", "separate")):
         raise ValueError(f"networks: expected one of {known}, got {networks!r}")
-    if networks == "shared":
+    if networks in ("shared", "zeroed"):
         return [tuple(range(count))]
     if (number := 2**count - 1) > _MAX_SUBSET_NETWORKS:
         raise ValueError(f"{count} modalities would need {number} networks; use networks='shared'")

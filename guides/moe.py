@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyro.distributions as dist
 import torch
 from pyro.distributions import TorchDistribution
+from torch import Tensor
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.guide import ExpertGuide, masked_logits
@@ -20,6 +21,11 @@ class MoE(ExpertGuide):
     def num_components(self) -> int:
         """One component for each input."""
         return len(self.inputs)
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the components' equal weights by input, each of shape `(*lead, B, D)`; see `Guide.weights`."""
+        observed = self.observed(batch).to(next(self.parameters()).dtype)
+        return self.by_input((observed / observed.sum(-1, keepdim=True).clamp_min(1)).unsqueeze(-1))
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the mixture; a component without an observation has weight zero."""

@@ -43,15 +43,19 @@ class MoEMoments(ExpertGuide):
             self.register_buffer("logits", logits, persistent=False)
 
     def alpha(self, observed: Tensor) -> Tensor:
-        """Return the weights of the experts, shape `(*lead, B, M)` as `observed`, zero where not observed."""
-        return masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
+        """Return the weights of the experts, shape `(*lead, B, M, 1)`.
 
-    def weights(self, batch: Batch) -> Tensor:
-        """Return the weights of the experts, the same in all dimensions."""
-        alpha = self.alpha(self.observed(batch))
-        return alpha.unsqueeze(-1).expand(*alpha.shape, self.latent_dim)
+        Args:
+            observed: bool, shape `(*lead, B, M)`.
+        """
+        weights = masked_logits(self.logits.expand(observed.shape), observed).softmax(dim=-1) * observed
+        return weights.unsqueeze(-1)
+
+    def weights(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the weights by input, each of shape `(*lead, B, D)`; see `Guide.weights`."""
+        return self.by_input(self.alpha(self.observed(batch)))
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the Gaussian with the averaged moments of the observed experts."""
         experts = self.experts(self.features(batch))
-        return moment_average(experts.loc, experts.scale, self.alpha(self.observed(batch)).unsqueeze(-1))
+        return moment_average(experts.loc, experts.scale, self.alpha(self.observed(batch)))

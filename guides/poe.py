@@ -13,6 +13,7 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.product import product_of_normals
 from pyro_mmvae.guide import ExpertGuide
 from pyro_mmvae.modality import Modality
+from pyro_mmvae.requirements import STANDARD_PRIOR, Requirement
 
 PriorExpert = Literal["always", "joint", "never"]
 """Which products the prior N(0, I) is a factor of."""
@@ -40,6 +41,11 @@ class PoE(ExpertGuide):
         if prior_expert not in get_args(PriorExpert):
             raise ValueError(f"prior_expert: expected 'always', 'joint' or 'never', got {prior_expert!r}")
         self.prior_expert = prior_expert
+
+    @property
+    def requires(self) -> tuple[Requirement, ...]:  # type: ignore[override]
+        """A factor N(0, I) is the prior only where the model has it."""
+        return () if self.prior_expert == "never" else (STANDARD_PRIOR,)
 
     @property
     def keeps_lone_expert(self) -> bool:

@@ -6,6 +6,7 @@ from .modality import Modality as Modality
 from .model import MultimodalVAE as MultimodalVAE
 from .objective import Loss as Loss
 from .objective import Objective as Objective
+from .priors.base import Prior as Prior
 from .schedules import Schedule as Schedule
 from .table import Alignment as Alignment
 from .table import Table as Table

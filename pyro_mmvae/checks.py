@@ -11,6 +11,7 @@ from torch import nn
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.model import MultimodalVAE
+from pyro_mmvae.priors.base import Prior
 
 
 def check_shapes(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> None:
@@ -38,7 +39,7 @@ def check_values(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> No
     """
     for name in names:
         with torch.no_grad(), evaluation(model):
-            z = torch.zeros(1, model.latent_dim, device=batch.device, dtype=model.loc.dtype)
+            z = torch.zeros(1, model.latent_dim, device=batch.device, dtype=model.dtype)
             distribution = model.decode(z, name)
         try:
             fine = distribution.support.check(batch.data[name])
@@ -61,8 +62,10 @@ def _shape(sizes: tuple[int, ...]) -> str:
 
 @contextmanager
 def evaluation(*modules: nn.Module) -> Iterator[None]:
-    """Put modules into evaluation mode for a while, and switch argument checks off."""
-    training = [part for module in modules for part in module.modules() if part.training]
+    """Put modules, and what they borrow, into evaluation mode for a while, and switch argument checks off."""
+    parts = {part for module in modules for part in module.modules()}
+    parts |= {part for prior in parts if isinstance(prior, Prior) for lent in prior.borrowed for part in lent.modules()}
+    training = [part for part in parts if part.training]
     try:
         for part in training:
             part.training = False

@@ -54,8 +54,23 @@ def wasserstein(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Ten
     Raises:
         TypeError: one of the two is not a diagonal Gaussian.
     """
+    return torch.linalg.vector_norm(_gap(q, p), dim=-1)
+
+
+@requiring(ONE_GAUSSIAN)
+def squared_wasserstein(q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor | None = None) -> Tensor:
+    """Return the squared 2-Wasserstein distance of diagonal Gaussians.
+
+    To N(0, I) it is sum_d mu_d^2 + (sigma_d - 1)^2, an L2 penalty on the parameters of an inference network.
+
+    Raises:
+        TypeError: one of the two is not a diagonal Gaussian.
+    """
+    return _gap(q, p).square().sum(-1)
+
+
+def _gap(q: TorchDistribution, p: TorchDistribution) -> Tensor:
     for d in (q, p):
         if not (isinstance(d, Independent) and isinstance(d.base_dist, Normal)):
             raise TypeError(f"the Wasserstein distance needs diagonal Gaussian posteriors, got {d}")
-    gap = torch.cat([q.base_dist.loc - p.base_dist.loc, q.base_dist.scale - p.base_dist.scale], dim=-1)
-    return torch.linalg.vector_norm(gap, dim=-1)
+    return torch.cat([q.base_dist.loc - p.base_dist.loc, q.base_dist.scale - p.base_dist.scale], dim=-1)

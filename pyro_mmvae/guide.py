@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import pyro
 import torch
-from pyro.distributions import MixtureSameFamily, TorchDistribution
+from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.mixture import central_point
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.modality import Modality
+from pyro_mmvae.requirements import Requirement
 
 
 class Guide(nn.Module, ABC):
@@ -29,11 +31,14 @@ class Guide(nn.Module, ABC):
         latent_dim: dimension D of z.
 
     Attributes:
+        requires: what it needs of model and table.
         num_components: number of components if the posterior is a mixture, else 1.
 
     Raises:
         ValueError: no modality has an encoder.
     """
+
+    requires: tuple[Requirement, ...] = ()
 
     def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
         super().__init__()
@@ -58,7 +63,9 @@ class Guide(nn.Module, ABC):
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return q(z | what is observed), batch shape `(*lead, B)` and event shape `(D,)`.
 
-        Where nothing is observed it is the prior N(0, I).
+        Where nothing is observed it is N(0, I): the prior, or a stand-in for it, since a guide knows no model. Under a
+        prior of another kind objectives leave such samples out, and estimators put the model's prior in their place
+        (`blind.posterior_under`).
         """
 
     @property
@@ -86,18 +93,17 @@ class Guide(nn.Module, ABC):
 
         It is the posterior's mean; for a mixture `densest_mean`, as the mean of a mixture may lie where hardly any of
         its mass is. A subclass overrides it where there is something better, or where the posterior has no mean in
-        closed form (a flow). Where nothing is observed it is the posterior's, hence the prior's, point.
+        closed form (a flow). Where nothing is observed it is zero, the point of the prior N(0, I); for a model with
+        another prior see `blind.point_under`.
         """
-        posterior = self.posterior(batch)
-        if isinstance(posterior, MixtureSameFamily):
-            return densest_mean(posterior)
-        mean: Tensor = posterior.mean
-        return mean
+        return central_point(self.posterior(batch))
 
-    def weights(self, batch: Batch) -> Tensor | None:
-        """Return the weights that a guide gives its inputs, shape `(*lead, B, M, D)`; None: it has none.
+    def weights(self, batch: Batch) -> dict[str, Tensor] | None:
+        """Return how much each input's expert weighs in the posterior, or None in a guide that weighs none.
 
-        They are zero where not observed and sum to one over M where anything is.
+        Returns:
+            By input, each of shape `(*lead, B, D)`: non-negative, zero where the input is not observed, and with sum
+            one over the inputs where any is.
         """
         return None
 
@@ -183,29 +189,15 @@ class ExpertGuide(Guide):
         """Whether the posterior of a single observed input is that input's own expert, sample by sample."""
         return True
 
+    def by_input(self, alpha: Tensor) -> dict[str, Tensor]:
+        """Return weights `(*lead, B, M, D)` or `(*lead, B, M, 1)` as `weights` does."""
+        parts = alpha.expand(*alpha.shape[:-1], self.latent_dim).unbind(-2)
+        return dict(zip(self.inputs, parts, strict=True))
+
     def experts(self, features: Sequence[Tensor]) -> Experts:
         """Return the experts of features `(B, F_m)`, which `features` gives in the order of the inputs."""
         pairs = [self.heads[name](value) for name, value in zip(self.inputs, features, strict=True)]
         return Experts(torch.stack([p[0] for p in pairs], -2), torch.stack([p[1] for p in pairs], -2))
-
-
-def densest_mean(mixture: MixtureSameFamily) -> Tensor:
-    """Return, of the means of a mixture's components, the one at which the mixture is densest.
-
-    It is the cheap stand-in for the mixture's mode: exact where the components are far apart, and a component's mean in
-    any case. Components of weight zero are out; of several that are equally dense it is the first.
-
-    Args:
-        mixture: batch shape `(*batch)`, event shape `(D,)`.
-
-    Returns:
-        Shape `(*batch, D)`.
-    """
-    means = mixture.component_distribution.mean.movedim(-2, 0)  # (C, *batch, D)
-    weights = mixture.mixture_distribution.probs.movedim(-1, 0)
-    density = torch.where(weights > 0, mixture.log_prob(means), -torch.inf)
-    chosen = density.argmax(0, keepdim=True).unsqueeze(-1)
-    return means.gather(0, chosen.expand(1, *means.shape[1:])).squeeze(0)
 
 
 MASKED_LOGIT = -1e9

@@ -9,35 +9,45 @@ from torch import Tensor, nn
 from torch.distributions import MultivariateNormal
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import ExpertGuide, GaussianHead
 from pyro_mmvae.likelihoods.normal import Normal
 from pyro_mmvae.modality import Modality
 from pyro_mmvae.model import MultimodalVAE
+from pyro_mmvae.priors.mixture_of_gaussians import MixtureOfGaussians
 
 
 class LinearGaussian:
-    """z ~ N(0, I), x_m = W_m z + b_m + noise_m e: a reference against which guides and bounds are checked.
+    """z ~ p(z), x_m = W_m z + b_m + noise_m e: a reference against which guides, bounds and priors are checked.
 
-    The columns of every W_m are orthogonal, so that p(x_m | z) as a function of z is a *diagonal* Gaussian and the
-    product of experts can be the exact posterior.
+    The columns of every W_m are orthogonal, so that p(x_m | z) as a function of z is a *diagonal* Gaussian and, under
+    the prior N(0, I), the product of experts can be the exact posterior. A mixture of Gaussians as the prior makes
+    p(x_S) a mixture of Gaussians, which is exact as well.
 
     Args:
         sizes: number of values of every modality, by name; each at least `latent_dim`.
         latent_dim: dimension D of z.
         seed: of the random weights.
-        dtype: of everything.
+        dtype: of everything; the prior is converted.
+        prior: N(0, I) when left out.
 
     Raises:
         ValueError: a modality with fewer values than latent dimensions.
     """
 
     def __init__(
-        self, sizes: Mapping[str, int], latent_dim: int = 2, seed: int = 0, dtype: torch.dtype = torch.float64
+        self,
+        sizes: Mapping[str, int],
+        latent_dim: int = 2,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float64,
+        prior: MixtureOfGaussians | None = None,
     ) -> None:
         if small := [name for name, size in sizes.items() if size < latent_dim]:
             raise ValueError(f"modalities {small} need at least latent_dim = {latent_dim} values")
         generator = torch.Generator().manual_seed(seed)
         self.latent_dim, self.sizes, self.dtype = latent_dim, dict(sizes), dtype
+        self.prior = None if prior is None else prior.to(dtype)
         self.weight: dict[str, Tensor] = {}
         self.bias: dict[str, Tensor] = {}
         self.noise: dict[str, float] = {}
@@ -62,7 +72,7 @@ class LinearGaussian:
 
     def model(self) -> MultimodalVAE:
         """Return the model, in the dtype of the reference."""
-        return MultimodalVAE(self.modalities(), self.latent_dim).to(self.dtype)
+        return MultimodalVAE(self.modalities(), self.latent_dim, prior=self.prior).to(self.dtype)
 
     def _decoder(self, name: str) -> nn.Linear:
         decoder = nn.Linear(self.latent_dim, self.sizes[name], dtype=self.dtype)
@@ -75,6 +85,10 @@ class LinearGaussian:
         """Draw complete data from the model."""
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(num_samples, self.latent_dim, generator=generator, dtype=self.dtype)
+        if self.prior is not None:
+            weight, loc, scale = self._components()
+            chosen = torch.multinomial(weight, num_samples, replacement=True, generator=generator)
+            z = loc[chosen] + scale[chosen] * z
         data = {}
         for n, size in self.sizes.items():
             noise = torch.randn(num_samples, size, generator=generator, dtype=self.dtype)
@@ -92,14 +106,36 @@ class LinearGaussian:
     def _log_marginal(self, batch: Batch, subset: Sequence[str], rows: Tensor) -> Tensor:
         if not subset:
             return torch.zeros(len(rows), dtype=self.dtype)
-        weight = torch.cat([self.weight[n] for n in subset])
+        matrix = torch.cat([self.weight[n] for n in subset])
         variance = torch.cat([torch.full((self.sizes[n],), self.noise[n] ** 2, dtype=self.dtype) for n in subset])
-        mean = torch.cat([self.bias[n] for n in subset])
+        bias = torch.cat([self.bias[n] for n in subset])
         value = torch.cat([batch.data[n][rows] for n in subset], dim=-1)
-        return MultivariateNormal(mean, weight @ weight.T + variance.diag()).log_prob(value)
+        weight, loc, scale = self._components()
+        found = [
+            share.log()
+            + MultivariateNormal(bias + matrix @ m, (matrix * s.square()) @ matrix.T + variance.diag()).log_prob(value)
+            for share, m, s in zip(weight, loc, scale, strict=True)
+        ]
+        return torch.stack(found).logsumexp(0)
+
+    def _components(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return weights `(C,)`, means and standard deviations `(C, D)` of the prior's components."""
+        if self.prior is None:
+            one = torch.ones(1, self.latent_dim, dtype=self.dtype)
+            return one[:, 0], torch.zeros_like(one), one
+        with torch.no_grad():
+            mixture = self.prior()
+            parts = mixture.component_distribution.base_dist
+            return mixture.mixture_distribution.probs, parts.loc.detach(), parts.scale
 
     def posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return mean and standard deviation of the exact p(z | what is observed), shapes `(B, D)`."""
+        """Return mean and standard deviation of the exact p(z | what is observed), shapes `(B, D)`.
+
+        Raises:
+            IncompatibleError: the prior is not N(0, I); the posterior is then a mixture.
+        """
+        if self.prior is not None:
+            raise IncompatibleError("the exact posterior is one Gaussian only under the prior N(0, I)")
         precision = torch.ones(batch.size, self.latent_dim, dtype=self.dtype)
         weighted = torch.zeros_like(precision)
         for n in self.names:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import pyro
-import pyro.distributions as dist
 import pyro.poutine as poutine
 import torch
 from pyro.distributions import TorchDistribution
@@ -14,11 +13,13 @@ from torch import Tensor, nn
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.modality import Modality
+from pyro_mmvae.priors.base import Prior
+from pyro_mmvae.priors.standard_normal import StandardNormal
 from pyro_mmvae.shapes import over_leading
 
 
 class MultimodalVAE(nn.Module):
-    """Multimodal latent-variable model: z ~ N(0, I), and every modality is independent given z.
+    """Multimodal latent-variable model: z ~ p(z), and every modality is independent given z.
 
     It knows nothing of experts, beta or particles: those belong to guides and objectives. It may be run under
     further plates to the left of "data" (particles, strata, the terms of an objective).
@@ -26,53 +27,66 @@ class MultimodalVAE(nn.Module):
     Args:
         modalities: those with a decoder become sites of the model; the others are ignored.
         latent_dim: dimension D of z.
+        prior: p(z), see `priors`; N(0, I) when left out. Its parameters are the model's.
+
+    Attributes:
+        prior: the module; `model.prior()` is the density.
 
     Raises:
-        ValueError: two modalities of one name, or none with a decoder.
+        ValueError: two modalities of one name, none with a decoder, or a prior of another dimension.
     """
 
-    loc: Tensor
-    scale: Tensor
+    prior: Prior
+    _place: Tensor
 
-    def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
+    def __init__(self, modalities: Sequence[Modality], latent_dim: int, prior: Prior | None = None) -> None:
         super().__init__()
         decoders = {m.name: m.decoder for m in modalities if m.decoder is not None}
         if len({m.name for m in modalities}) != len(modalities):
             raise ValueError(f"modalities need distinct names, got {[m.name for m in modalities]}")
         if not decoders:
             raise ValueError("the model needs at least one modality with a decoder")
+        if prior is not None and prior.latent_dim != latent_dim:
+            raise ValueError(f"prior: expected one of latent_dim = {latent_dim}, got one of {prior.latent_dim}")
         self.latent_dim = latent_dim
+        self.prior = StandardNormal(latent_dim) if prior is None else prior
         self.decoders = nn.ModuleDict(decoders)
         self.likelihoods = nn.ModuleDict(
             {m.name: m.likelihood for m in modalities if m.name in decoders and m.likelihood}
         )
-        self.register_buffer("loc", torch.zeros(latent_dim), persistent=False)
-        self.register_buffer("scale", torch.ones(latent_dim), persistent=False)
+        self.register_buffer("_place", torch.zeros(()), persistent=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the modalities that the model generates."""
         return tuple(self.decoders)
 
-    def prior(self) -> TorchDistribution:
-        """Return p(z), batch shape `()` and event shape `(D,)`."""
-        return dist.Normal(self.loc, self.scale).to_event(1)
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self._place.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of z."""
+        return self._place.dtype
 
     def normalised(self, names: Iterable[str]) -> bool:
         """Whether the likelihoods of all these modalities are densities rather than energies."""
         return all(self.likelihood(name).normalised for name in names)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, prior: TorchDistribution | None = None) -> Tensor:
         """Run the generative program on the modalities that the batch holds.
 
         Args:
             batch: modalities that the model does not generate are ignored; what is not observed is masked.
+            prior: p(z), if it is at hand; making it may take the pass of a network.
 
         Returns:
             z, shape `(*lead, B, D)`.
         """
         with pyro.plate("data", batch.size, dim=-1):
-            z = pyro.sample("z", self.prior())
+            z = pyro.sample("z", self.prior() if prior is None else prior)
             for name in self.names:
                 if name in batch.data:
                     with poutine.mask(mask=batch.observed[name]):

@@ -29,7 +29,7 @@ from pyro_mmvae.divergences import kl, sampled_kl
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
-from pyro_mmvae.requirements import COMPONENT, ONE_GAUSSIAN, Requirement
+from pyro_mmvae.requirements import COMPONENT, ONE_GAUSSIAN, PRIOR_OF_NOTHING, Requirement
 from pyro_mmvae.shapes import constant
 from pyro_mmvae.table import Table
 
@@ -131,15 +131,18 @@ class Objective(ELBO):
                 f"the objective decodes {lacking}, but the model decodes only {list(model.names)}; "
                 f"give these modalities a decoder or leave them out of the targets"
             )
-        for requirement, who in self.requirements.items():
+        parts = [(r, f"{type(part).__name__}") for part in (guide, model.prior) for r in part.requires]
+        for requirement, who in [*self.requirements.items(), *parts]:
             if not requirement.met(model, guide, self.table):
-                raise IncompatibleError(requirement.explain(who, guide, self.table))
+                raise IncompatibleError(requirement.explain(who, model, guide, self.table))
 
     @property
     def requirements(self) -> dict[Requirement, str]:
-        """All that is required of model and guide, and by whom: by the bound itself and by its divergences."""
+        """What the bound and its divergences require of model and guide, and who of them does."""
         bound = self.table.name or "this bound"
-        found = {requirement: bound for requirement in (*self.requires, *([COMPONENT] if self.by_component else []))}
+        own = [COMPONENT] if self.by_component else []
+        own += [PRIOR_OF_NOTHING] if () in self.table.subsets else []
+        found = dict.fromkeys([*self.requires, *own], bound)
         for divergence in dict.fromkeys(a.divergence for a in self.table.alignments):
             for requirement in getattr(divergence, "requires", ()):
                 # What every row is inferred from is one Gaussian already.
@@ -187,13 +190,14 @@ class Objective(ELBO):
         if self.doubly_reparameterised:
             z = z.clone()  # gets a hook, which must not act on what the alignments do with the draws
 
+        prior = model.prior()
         # Posterior and particles have the full shape (K, C, T, B) from here on.
         full = torch.Size((self.num_particles, strata, rows, batch.size))
         bound = Bound(
             table=table,
             step=self.step,
-            log_prob=self._decode(table, model, z, batch, full),
-            kl=self._kl(posterior, model.prior(), z).expand(full) + self._idle(table, model),
+            log_prob=self._decode(table, model, z, batch, full, prior),
+            kl=self._kl(posterior, prior, z).expand(full) + self._idle(table, model),
             alignments=self._align(table, posterior, site.value, active),
             strata=_strata_weights(posterior, strata, (rows, batch.size), z),
             observed={n: batch.observed[n] for n in table.targets},
@@ -216,14 +220,14 @@ class Objective(ELBO):
         return stack
 
     def _decode(
-        self, table: Table, model: MultimodalVAE, z: Tensor, batch: Batch, full: torch.Size
+        self, table: Table, model: MultimodalVAE, z: Tensor, batch: Batch, full: torch.Size, prior: TorchDistribution
     ) -> dict[str, Tensor]:
         """Return log p(x_m | z) by target, shape `full`; zero in the rows that do not decode it, which cost nothing."""
         found: dict[str, Tensor] = {}
         for rows, names in _decoded_together(table).items():
             picked = z if len(rows) == full[-2] else torch.stack([z.select(-3, row) for row in rows], dim=-3)
             with self._plates(full[-3], len(rows)):
-                trace = poutine.trace(poutine.condition(model, {"z": picked})).get_trace(batch.only(names))
+                trace = poutine.trace(poutine.condition(model, {"z": picked})).get_trace(batch.only(names), prior)
             trace.compute_log_prob(site_filter=lambda name, _, names=names: name in names)
             for name in names:
                 found[name] = _spread(trace.nodes[name]["log_prob"], rows, full)

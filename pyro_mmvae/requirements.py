@@ -17,13 +17,13 @@ class Requirement:
     """Something that a model, a guide and a table must have together. `Objective.check` is where it is looked at.
 
     An objective declares it by `Objective(..., requires=[...])`, a divergence by an attribute `requires` (see
-    `requiring`), a guide by `Guide.requires`.
+    `requiring`), a guide by `Guide.requires`, a prior by `Prior.requires`.
 
     Args:
         name: what is needed, in a word or two.
         met: whether they have it.
-        message: what is lacking and what to do, with the fields `{who}`, the one that needs it, `{guide}`, the guide's
-            class, and `{inputs}`, the modalities that the table looks at.
+        message: what is lacking and what to do, with the fields `{who}`, the one that needs it, `{guide}` and
+            `{prior}`, classes, and `{inputs}`, the modalities that the table looks at.
     """
 
     name: str
@@ -33,9 +33,10 @@ class Requirement:
     def __str__(self) -> str:
         return self.name
 
-    def explain(self, who: str, guide: Guide, table: Table) -> str:
+    def explain(self, who: str, model: MultimodalVAE, guide: Guide, table: Table) -> str:
         """Return the message."""
-        return self.message.format(who=who, guide=type(guide).__name__, inputs=list(table.inputs))
+        names = {"guide": type(guide).__name__, "prior": type(model.prior).__name__}
+        return self.message.format(who=who, inputs=list(table.inputs), **names)
 
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -78,3 +79,22 @@ MIXTURE = Requirement(
     "the objective `extended` for the same rows",
 )
 """A single expert is the mixture of itself: a guide with one input has it."""
+
+STANDARD_PRIOR = Requirement(
+    "the prior N(0, I)",
+    lambda model, guide, table: model.prior.standard,
+    "{who} multiplies the prior N(0, I) into its products, but the model's prior is {prior}; use prior_expert='never'",
+)
+
+PRIOR_OF_NOTHING = Requirement(
+    "the prior N(0, I) for an empty subset",
+    lambda model, guide, table: model.prior.standard,
+    "{who} infers z from nothing, which {guide} does by N(0, I), but the model's prior is {prior}; use subsets that "
+    "are not empty",
+)
+
+SAME_GUIDE = Requirement(
+    "the guide that it was made from",
+    lambda model, guide, table: all(module is guide for module in model.prior.borrowed),
+    "{who} borrows the weights of another guide than the {guide} that is trained; use a prior made from that one",
+)

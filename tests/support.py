@@ -45,9 +45,9 @@ def build(objective_name: str, guide: Guide, **options) -> Objective:
 
 
 def with_table(objective: Objective, table: Table) -> Objective:
-    """Return the same objective over another table."""
+    """Return the same objective over another table, which need not have what the bound requires of its own."""
     other = copy.copy(objective)
-    other.table = table
+    other.table, other.requires = table, ()
     return other
 
 
@@ -61,8 +61,9 @@ def six_modalities(size: int = 5) -> tuple[list[Modality], Batch]:
 
 
 def unmet(objective: Objective, model: MultimodalVAE, guide: Guide) -> list[Requirement]:
-    """Return what an objective declares that it requires, and these two lack."""
-    return [r for r in objective.requirements if not r.met(model, guide, objective.table)]
+    """Return what an objective, a guide and a prior declare that they require, and lack together."""
+    declared = [*objective.requirements, *guide.requires, *model.prior.requires]
+    return [r for r in declared if not r.met(model, guide, objective.table)]
 
 
 def compatible_pairs() -> list[tuple[str, str]]:

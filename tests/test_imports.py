@@ -81,6 +81,7 @@ import pyro, torch, torch.distributions as d
 before = (torch.get_default_dtype(), torch.get_num_threads(), d.Distribution._validate_args,
           torch.initial_seed(), pyro.settings.get("validate_poutine"))
 import pyro_mmvae, pyro_mmvae.guides, pyro_mmvae.objectives, pyro_mmvae.likelihoods, pyro_mmvae.networks
+import pyro_mmvae.priors
 from pyro_mmvae import Batch, Loss, MultimodalVAE
 import sys
 after = (torch.get_default_dtype(), torch.get_num_threads(), d.Distribution._validate_args,

@@ -16,7 +16,17 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from torch import nn
 
-from pyro_mmvae import Guide, IncompatibleError, Modality, MultimodalVAE, Schedule, guides, likelihoods, objectives
+from pyro_mmvae import (
+    Guide,
+    IncompatibleError,
+    Modality,
+    MultimodalVAE,
+    Schedule,
+    guides,
+    likelihoods,
+    objectives,
+    priors,
+)
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.likelihoods import Likelihood, Normal
 from pyro_mmvae.registry import load_member, member_names
@@ -61,6 +71,20 @@ class GuideTable(FromCode):
     def lines(self) -> list[str]:
         """Return a table with one row for each file of the folder."""
         return _table(["name", "posterior", "options"], [_guide_row(name) for name in guides.available()])
+
+
+class PriorTable(FromCode):
+    """Every prior: its name, summary and options."""
+
+    def lines(self) -> list[str]:
+        """Return a table with one row for each file of the folder."""
+        rows = []
+        for name in priors.available():
+            cls = priors.load(name)
+            given = [p for p in inspect.signature(cls).parameters.values() if p.name != "latent_dim"]
+            options = ", ".join(f"`{p.name}`" if p.default is p.empty else f"`{p.name}={p.default!r}`" for p in given)
+            rows.append([f"`{name}`", f"`{cls.__name__}`", _escaped(_paragraphs(cls)[0]), options])
+        return _table(["name", "class", "density", "arguments"], rows)
 
 
 class FitTable(FromCode):
@@ -227,6 +251,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("objective-table", ObjectiveTable)
     app.add_directive("guide-table", GuideTable)
     app.add_directive("fit-table", FitTable)
+    app.add_directive("prior-table", PriorTable)
     app.add_directive("likelihood-table", LikelihoodTable)
     app.add_directive("option-table", OptionTable)
     app.add_directive("api-modules", ApiModules)

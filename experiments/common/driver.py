@@ -1,10 +1,10 @@
-"""One driver for all experiments: command line, a run from claim to figures, and runs opened again."""
+"""One driver for all experiments: their command line, and their classes by name."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,10 @@ from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, experiments, prog
 from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.experiments.common.ranges import check
 from pyro_mmvae.experiments.common.run_config import RunConfig
-from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, CONFIG, FIGURES, METRICS, claimed, versions
-from pyro_mmvae.files import write_json
+from pyro_mmvae.experiments.common.run_folder import CONFIG
 
-if TYPE_CHECKING:  # they import PyTorch, for which a reader of `--help` should not have to wait
-    import torch
-
-    from pyro_mmvae import Loss
-    from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
-    from pyro_mmvae.history import Timed
-    from pyro_mmvae.phases import Phase
+if TYPE_CHECKING:  # it imports PyTorch, for which a reader of `--help` should not have to wait
+    from pyro_mmvae.experiments.common.experiment import Experiment
 
 
 def main(name: str, argv: Sequence[str] | None = None) -> None:
@@ -39,7 +33,10 @@ def _run(name: str, words: list[str]) -> None:
         check(chosen)
         experiment_class(name).commands[words[0]](chosen)
     else:
-        train(configuration.parse_run(cls, words, prog(name)))
+        config = configuration.parse_run(cls, words, prog(name))
+        from pyro_mmvae.experiments.common.runs import train  # PyTorch waits until it is clear what to do
+
+        train(config)
 
 
 def config_class(name: str) -> type[RunConfig]:
@@ -68,132 +65,6 @@ def experiment_class(name: str) -> type[Experiment[Any]]:
 def configured(config: RunConfig) -> Experiment[Any]:
     """Return the experiment that a configuration is of."""
     return experiment_class(config.experiment)(config)
-
-
-def train(config: RunConfig) -> Path:
-    """Train as configured, evaluate the result and write everything into the run folder.
-
-    Args:
-        config: checked.
-
-    Returns:
-        The run folder.
-
-    Raises:
-        FileExistsError: the folder holds a run already and is not to be resumed, or another process writes there.
-        FileNotFoundError: data are not there, or there is nothing to resume.
-        ValueError: options that do not fit together, or differ from those of the run to be resumed.
-    """
-    import lightning
-
-    from pyro_mmvae.experiments.common.trainer import build_trainer, fit
-    from pyro_mmvae.history import history_of
-
-    experiment = configured(config)
-    lightning.seed_everything(config.seed, workers=True, verbose=False)
-    # What does not fit, or is not there, is told before anything is read or written.
-    model, guide = experiment.checked_pair()
-    first = build_trainer(config, experiment.watched, config.epochs).is_global_zero
-    with claimed(config):
-        data = experiment.data()
-        phases = experiment.phases(guide, data.steps_per_epoch())
-        if first:
-            print(announcement(config, data, phases), flush=True)
-        trainer, module = fit(experiment, phases, model, guide, data)
-        if first:
-            loss = module.loss.to(trainer.strategy.root_device).eval()
-            _finish(experiment, loss, data, history_of(trainer))
-    return config.run
-
-
-CORRELATED = 1000
-"""Samples at most over which latents are correlated."""
-
-
-def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Timed) -> None:
-    from pyro_mmvae.cross_correlation import latent_correlations
-    from pyro_mmvae.plots import plot_cross_correlations
-
-    evaluation = experiment.evaluate(loss, data)
-    config = experiment.config
-    write_results(evaluation, config, config.run, history)
-    several = config.figures and len(loss.guide.inputs) > 1
-    if matrices := latent_correlations(loss.guide, data.judged(CORRELATED)) if several else {}:
-        plot_cross_correlations(matrices, config.run / FIGURES / "cross_correlation.png")
-    print(f"\n{evaluation.report}\n")
-    if history.skipped:
-        print(f"{history.skipped} training samples could not be read and were left out of every epoch")
-    drawn = f", figures: {config.run / FIGURES}" if config.figures else ""
-    print(f"metrics: {config.run / METRICS}{drawn}")
-
-
-def write_results(evaluation: Evaluation, config: RunConfig, folder: Path, history: Timed | None = None) -> None:
-    """Write `metrics.json` and figures of a run, or of a finished run that was judged again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    cost = history.cost() if history else {}
-    more = {**cost, "config": configuration.plain(replace(config, resume=False)), "versions": versions()}
-    write_json({**evaluation.metrics, **more}, folder / METRICS)
-    if config.figures and evaluation.draw is not None:
-        evaluation.draw(folder / FIGURES, history)
-
-
-def announcement(config: RunConfig, data: RunData, phases: Sequence[Phase]) -> str:
-    """Return what a run prints first: data, options and whose they are, the objective's table, the run folder."""
-    options = configuration.listed(config, config.preset)
-    title = f"settings: {config.preset.title}\n" if config.preset else ""
-    notes = "".join(f"note: {note}\n" for note in (config.preset.notes if config.preset else ()))
-    tables = "\n\n".join(f"{p.name}{': ' * bool(p.name)}{p.objective}" for p in phases)
-    going_on = f"run folder: {config.run} (a stopped run goes on with --resume)"
-    return f"\n{data.describe()}\n{title}{options}\n{notes}\n{tables}\n\n{going_on}\n"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A trained run: its experiment, and model, guide and objective in evaluation mode."""
-
-    experiment: Experiment[Any]
-    loss: Loss
-
-
-def open_run(run: Path, best: bool | None = None) -> Opened:
-    """Open the folder of a run of any experiment; nothing in it is executed.
-
-    Args:
-        run: the folder.
-        best: take the best checkpoint rather than the last; None: if the run stops early.
-
-    Raises:
-        FileNotFoundError: there is no run, or no checkpoint yet.
-        ValueError: configuration or checkpoint are damaged or do not fit each other.
-    """
-    from pyro_mmvae.checkpoints import load_checkpoint, loss_state
-
-    config = read_config(run)
-    wanted = config.early_stop is not None if best is None else best
-    path = run / (BEST if wanted else CHECKPOINT)
-    state = loss_state(load_checkpoint(path), path)
-    loss = configured(config.reopened()).loss()
-    try:
-        loss.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
-    return Opened(configured(config), loss.eval())
-
-
-def device_of(name: str) -> torch.device:
-    """Return a device by name; `auto` is CUDA if there is one.
-
-    Raises:
-        ValueError: there is no such device.
-    """
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device {name}: {error}") from error
 
 
 def read_config(run: Path) -> RunConfig:

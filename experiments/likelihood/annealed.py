@@ -27,7 +27,7 @@ def annealed(model: MultimodalVAE, batches: Iterable[Batch], options: Options) -
         options: checked.
     """
     annealing = _annealing(options)
-    device = model.loc.device
+    device = model.device
     found = [
         annealed_log_likelihood(
             model,

@@ -13,8 +13,8 @@ from pyro_mmvae import Batch, Loss, MultimodalVAE
 from pyro_mmvae.estimators import Estimate, batch_seed, conditional_log_likelihood, log_likelihood
 from pyro_mmvae.estimators.tables import posterior_given, table
 from pyro_mmvae.experiments.common import configuration
-from pyro_mmvae.experiments.common.driver import device_of, open_run
 from pyro_mmvae.experiments.common.run_folder import versions
+from pyro_mmvae.experiments.common.runs import device_of, open_run
 from pyro_mmvae.experiments.likelihood.annealed import annealed, simulated_bounds
 from pyro_mmvae.experiments.likelihood.options import Options
 from pyro_mmvae.files import write_json, write_text

@@ -41,6 +41,8 @@ BOUNDED = {name: QUANTITIES[name] for name in ("joint", "image")}
 class Experiment(experiment.Experiment[Config]):
     """Images of digits or clothes, and what they show as a one-hot label."""
 
+    sheets = ("latent.png", "label_to_image.png")
+
     def modalities(self) -> list[Modality]:
         """Return image and label, each with an encoder and a decoder."""
         config = self.config

@@ -50,14 +50,13 @@ class MixtureData(MemoryData):
 class Experiment(experiment.Experiment[Config]):
     """Two modalities of which neither tells all classes (Korthals et al. 2019, figure 2; the means are ours)."""
 
+    sheets = ("latent.png",)
+
     def modalities(self) -> list[Modality]:
         """Return both modalities, each with an encoder and a decoder of one hidden layer."""
         config, hidden = self.config, (self.config.hidden,)
         likelihood = Radial.rms((2,), SCALE) if config.error == "rms" else Normal((2,), SCALE)
-
-        def decoder() -> MLPDecoder:
-            return MLPDecoder(config.latent_dim, (2,), hidden, config.decoder_activation)
-
+        decoder = partial(MLPDecoder, config.latent_dim, (2,), hidden, config.decoder_activation)
         return [Modality(name, likelihood, decoder(), MLPEncoder((2,), hidden)) for name in NAMES]
 
     def data(self) -> MixtureData:

@@ -41,9 +41,7 @@ PRESETS: Mapping[str, Preset] = {
     PAPER: _preset(
         "JMVAE",
         "jmvae",
-        "shared",
-        "table 1 has one joint encoder with absent inputs zeroed; networks=shared can say the same, as a mask stands "
-        "for what a zeroed input adds",
+        "zeroed",
         "section 1.2.1 gives the KLs between posteriors the weight 1; a JMVAE-Z without them is alpha=0",
         objective_options=("alpha=1",),
     ),

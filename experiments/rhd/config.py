@@ -167,7 +167,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     average: Literal["joint", "keypoint"] = "joint"
     """Average errors by joint first, or over all keypoints at once."""
     auc_rule: Literal["grid", "even", "exact"] = "grid"
-    """Thresholds of the AUC: those of 20 from 0 to 50 mm that are above 20, as papers have them; 20 from 20 mm; none."""
+    """Thresholds of the AUC: of 20 from 0 to 50 mm those above 20, as papers have them; 20 from 20 mm on; none."""
 
     @property
     def flow(self) -> Flow:

@@ -54,6 +54,7 @@ _JOSHI: Mapping[str, Any] = {
 }
 _OURS: Mapping[str, Any] = {
     "batch_size": 32,
+    "optimiser": "adam",
     "lr_schedule": "cosine",
     "warmup": 20,
     "clip": 10.0,

@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pyro_mmvae.experiments.common.driver import Opened, device_of, open_run, write_results
 from pyro_mmvae.experiments.common.run_folder import METRICS
+from pyro_mmvae.experiments.common.runs import Opened, device_of, open_run, write_results
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
 from pyro_mmvae.experiments.rhd.config import NOISE, RULES, Config
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
 
 
 def open_hands(run: Path, best: bool | None = None) -> Opened:
-    """Open a run of this experiment; see `driver.open_run`.
+    """Open a run of this experiment; see `runs.open_run`.
 
     Raises:
         ValueError: it is a run of another experiment.

@@ -67,3 +67,30 @@ class StratifiedMixture(TorchDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log density of the whole mixture, shape of the broadcast batch."""
         return self.mixture.log_prob(value)
+
+
+def central_point(distribution: TorchDistribution) -> Tensor:
+    """Return the mean, or for a mixture `densest_mean`; shape `(*batch, D)`."""
+    if isinstance(distribution, MixtureSameFamily):
+        return densest_mean(distribution)
+    mean: Tensor = distribution.mean
+    return mean
+
+
+def densest_mean(mixture: MixtureSameFamily) -> Tensor:
+    """Return, of the means of a mixture's components, the one at which the mixture is densest.
+
+    It is the cheap stand-in for the mixture's mode: exact where the components are far apart, and a component's mean in
+    any case. Components of weight zero are out; of several that are equally dense it is the first.
+
+    Args:
+        mixture: batch shape `(*batch)`, event shape `(D,)`.
+
+    Returns:
+        Shape `(*batch, D)`.
+    """
+    means = mixture.component_distribution.mean.movedim(-2, 0)  # (C, *batch, D)
+    weights = mixture.mixture_distribution.probs.movedim(-1, 0)
+    density = torch.where(weights > 0, mixture.log_prob(means), -torch.inf)
+    chosen = density.argmax(0, keepdim=True).unsqueeze(-1)
+    return means.gather(0, chosen.expand(1, *means.shape[1:])).squeeze(0)

@@ -143,7 +143,7 @@ def bidirectional(
         raise ValueError(f"num_points: expected at least 1, got {num_points}")
     of, annealing = tuple(of or model.names), annealing or Annealing()
     refuse_energies(model, of)
-    with evaluation(model), seeded(seed, model.loc.device):
+    with evaluation(model), seeded(seed, model.device):
         with torch.no_grad():
             z = model.prior().sample((num_points,))
             names = [name for name in model.names if model.normalised([name])]
@@ -175,7 +175,7 @@ class _Chains:
 
     def __init__(self, target: Target, annealing: Annealing, progress: bool) -> None:
         self.target, self.annealing, self.progress = target, annealing, progress
-        self.prior = target.model.prior()
+        self.prior = target.prior
         self.temperatures = annealing.temperatures()
         self.shape = (annealing.num_chains, sum(block.size for block in target.blocks))
 

@@ -9,6 +9,7 @@ from pyro.distributions import TorchDistribution
 from tqdm import tqdm
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import evaluation
 from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.proposal import Defensive, Proposal, Refinement, refined
@@ -142,7 +143,8 @@ def log_likelihoods(
         for start in range(0, batch.size, BLOCK_POINTS):
             block = batch[start : start + BLOCK_POINTS]
             target = Target(model, block, union, chunk_rows)
-            proposal = _proposal(guide.posterior(block.given(given)), target, defensive, refinement)
+            posterior = posterior_under(model, guide, block.given(given), target.prior)
+            proposal = _proposal(posterior, target, defensive, refinement)
             for estimates, members, weights in zip(
                 found, subsets, weigh(target, proposal, num_samples, subsets, bar), strict=True
             ):
@@ -152,7 +154,7 @@ def log_likelihoods(
 
 def _proposal(posterior: TorchDistribution, target: Target, defensive: float, refinement: Refinement) -> Proposal:
     chosen: Proposal = refined(posterior, target.log_joint, refinement) if refinement.steps else posterior
-    return Defensive(chosen, target.model.prior(), defensive) if defensive else chosen
+    return Defensive(chosen, target.prior, defensive) if defensive else chosen
 
 
 def weigh(
@@ -176,7 +178,7 @@ def weigh(
     for start in range(0, num_samples, target.draws):
         # One draw after the other, so that the random stream does not know of chunks.
         z = torch.stack([proposal.sample() for _ in range(min(target.draws, num_samples - start))])
-        scores, log_ratio = target.scores(z), target.model.prior().log_prob(z) - proposal.log_prob(z)
+        scores, log_ratio = target.scores(z), target.prior.log_prob(z) - proposal.log_prob(z)
         for weights, members in zip(running, subsets, strict=True):
             weights.add(sum((scores[name] for name in members), start=log_ratio))
         if bar is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import check_shapes, check_values, evaluation
 from pyro_mmvae.estimators.importance import check_given, check_numbers
 from pyro_mmvae.estimators.seeds import seeded
@@ -77,7 +78,7 @@ def to_inference_data(
 def _draws(
     model: MultimodalVAE, guide: Guide, batch: Batch, given: tuple[str, ...], num_samples: int, resample: bool
 ) -> Tensor:
-    posterior = guide.posterior(batch.given(given))
+    posterior = posterior_under(model, guide, batch.given(given))
     if not resample:
         return posterior.sample((num_samples,))
     seen = [n for n in given if n in model.names]

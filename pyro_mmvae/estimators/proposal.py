@@ -12,6 +12,8 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.blind import moments
+
 
 class Proposal(Protocol):
     """A density of z for each data point: batch shape `(N,)`, event shape `(D,)`."""
@@ -85,7 +87,7 @@ def refined(
         log_joint: log p(x, z) of draws `(C, N, D)`, shape `(C, N)`.
         refinement: steps and rates.
     """
-    start, unit = posterior.mean.detach(), posterior.stddev.detach()
+    start, unit = (moment.detach() for moment in moments(posterior))
     with torch.enable_grad():
         shift = torch.zeros_like(start, requires_grad=True)
         log_ratio = torch.zeros_like(start, requires_grad=True)

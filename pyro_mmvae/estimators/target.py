@@ -21,10 +21,15 @@ class Target:
         batch: N data points.
         of: S.
         chunk_rows: number of rows that decoders see at once.
+
+    Attributes:
+        prior: p(z), made once.
     """
 
     def __init__(self, model: MultimodalVAE, batch: Batch, of: Sequence[str], chunk_rows: int) -> None:
         self.model, self.of = model, tuple(of)
+        with torch.no_grad():
+            self.prior = model.prior()
         self.chunk_rows = chunk_rows
         self.complete = {n: bool(batch.observed[n].all()) for n in self.of}
         blocks = range(0, batch.size, chunk_rows)
@@ -54,7 +59,7 @@ class Target:
 
     def log_joint(self, z: Tensor) -> Tensor:
         """Return log p(x_S, z), shape `(C, N)`."""
-        return self.log_likelihood(z) + self.model.prior().log_prob(z)
+        return self.log_likelihood(z) + self.prior.log_prob(z)
 
 
 def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:

@@ -36,10 +36,10 @@ class ExpertWeights:
         if weights is None:
             return
         complete = guide.observed(batch).all(-1)
-        for m, name in enumerate(guide.inputs):
+        for name, weight in weights.items():
             spoilt = corrupted.get(name, torch.zeros_like(complete)).to(complete.device)
             for kind, rows in (("clean", complete & ~spoilt), ("corrupted", complete & spoilt)):
-                self._means.add({f"{name}|{kind}": (weights[rows, m].mean(-1).sum(), rows.sum())})
+                self._means.add({f"{name}|{kind}": (weight[rows].mean(-1).sum(), rows.sum())})
 
     def mean(self) -> dict[str, dict[str, float]]:
         """Return the means by input, and by `clean` and `corrupted` where there are such samples."""

@@ -22,7 +22,8 @@ def jmvae(
 ) -> Objective:
     """Return rec(all -> T) - beta KL_all - alpha sum_S KL(q_all || q_S).
 
-    Suzuki et al. 2016, arXiv:1611.01891, eq. 6 (JMVAE-kl): S is each single input. For more than two inputs the
+    Suzuki et al. 2016, arXiv:1611.01891, eq. 6 (JMVAE-kl): S is each single input, and alpha is theirs. Korthals et al.
+    2019 have no such weight: theirs is alpha = 1. For more than two inputs the
     variation of information leads to S = all but one (Korthals et al. 2019, section 1.2.1), which does not train
     single posteriors. With two inputs both are the same.
 
@@ -31,7 +32,7 @@ def jmvae(
         targets: decoded modalities T, with weights lambda or with weight one.
         beta: weight of the joint KL.
         num_particles: latent draws for each sample.
-        alpha: weight of the KLs between posteriors.
+        alpha: weight of the KLs between posteriors, a choice in Suzuki et al., 1 in Korthals et al.
         against: "singles" or "leave_one_out".
 
     Raises:

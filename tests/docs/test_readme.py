@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import runpy
 import shlex
@@ -12,7 +13,7 @@ import torch
 from support import LATENT, TARGETS, data, every_subset, modalities, with_pattern
 from torch.distributions import Normal
 
-from pyro_mmvae import Batch, MultimodalVAE, guides, likelihoods, objectives
+from pyro_mmvae import Batch, MultimodalVAE, guides, likelihoods, objectives, priors
 from pyro_mmvae.divergences import kl
 from pyro_mmvae.experiments.rhd.config import FLOWS, Config
 from pyro_mmvae.registry import load_member, member_names
@@ -68,7 +69,7 @@ def test_local_links_lead_somewhere():
 
 
 def test_lists_are_complete():
-    for name in (*guides.available(), *objectives.available()):
+    for name in (*guides.available(), *objectives.available(), *priors.available()):
         assert f"`{name}`" in README, name
     for name in guides.available():
         assert f"### {name}\n" in (ROOT / "docs" / "guides.md").read_text(), name
@@ -190,6 +191,12 @@ def test_own_likelihood():
     assert example.predict(torch.ones(4, 2, 3)).shape == (4, 2, 3)
     with pytest.raises(ValueError, match="expected positive"):
         type(student)((2,), scale=0.0)
+
+
+def test_priors():
+    scope = runpy.run_path(str(SNIPPETS / "priors.py"))
+    assert all(math.isfinite(value) for value in scope["results"].values())
+    assert scope["results"]["vamp"] > scope["results"]["standard_normal"]
 
 
 def test_estimators_and_comparison():

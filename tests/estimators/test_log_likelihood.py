@@ -310,6 +310,7 @@ class TestOnAnAccelerator:
                 target.places = [slice(0, 4), slice(4, 8)]
                 target.blocks = [batch.only("ay")[place] for place in target.places]
                 with pyro.validation_enabled(False):
+                    target.prior = model.prior()
                     running = weigh(target, guide.posterior(batch), 70, ["ay", "a"])
                 assert [r.log_mean().device.type for r in running] == ["cuda", "cuda"]
 

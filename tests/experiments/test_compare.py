@@ -26,7 +26,7 @@ from pyro_mmvae.experiments.compare.results import collect, compared, markdown
 from pyro_mmvae.experiments.mog.config import Config as Mog
 
 TINY = [*Mog.tiny, "--no-figures"]
-LIKELIHOODS = {"a+b": {"joint": {"mean": -1.5}}}
+LIKELIHOODS = {"a+b": {"joint": {"mean": -1.5, "khat_over_0.7": 0.1}}}
 
 
 def mog(tmp_path, **options):
@@ -144,7 +144,8 @@ class TestPlan:
         assert runs[-1].variant == "moe_moments:weights=learned/mvae latent_dim=3 judge=test"
 
     def test_an_option_with_several_values_is_given_as_one_word(self, tmp_path):
-        config = Config(experiment="mnist", guides=("poe",), vary=(("widths", "16 8", "4"),), seeds=1, out=tmp_path)
+        vary = (("widths", "16 8", "4"),)
+        config = Config(experiment="mnist", guides=("poe",), objectives=("mvae",), vary=vary, seeds=1, out=tmp_path)
         assert [r.config.widths for r in plan(config, [])[0]] == [(16, 8), (4,)]
 
     @pytest.mark.parametrize("experiment", ["mog", "entangled"])

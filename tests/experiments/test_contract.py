@@ -22,7 +22,7 @@ import yaml
 from pyro_mmvae import Batch
 from pyro_mmvae import experiments as package
 from pyro_mmvae.checkpoints import load_checkpoint
-from pyro_mmvae.experiments.common import configuration, driver
+from pyro_mmvae.experiments.common import configuration, driver, runs
 from pyro_mmvae.experiments.common.by_name import experiments
 from pyro_mmvae.experiments.common.ranges import Range, SomeOf, _limited, option
 from pyro_mmvae.experiments.compare import execute as execution
@@ -118,7 +118,7 @@ def test_keys_of_metrics_are_documented(run):
 
 @each
 def test_a_finished_run_is_opened(run):
-    opened = driver.open_run(run)
+    opened = runs.open_run(run)
     assert not opened.loss.training
     batches = list(opened.experiment.data().judged(3))
     assert all(isinstance(batch, Batch) for batch in batches)
@@ -131,7 +131,7 @@ def test_a_finished_run_is_opened(run):
 
 @each
 def test_likelihood_of_a_run(run, capsys):
-    model = driver.open_run(run).loss.model
+    model = runs.open_run(run).loss.model
     density = next(name for name in model.names if model.normalised([name]))
     likelihood([str(run), "--of", density, "--num-samples", "5", "--test-samples", "4", "--device", "cpu"])
     assert f"log p({density})" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pyro_mmvae import estimators
-from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.likelihood.__main__ import main
 from pyro_mmvae.hands.synthetic import generate
 
@@ -40,7 +40,7 @@ def hands(tmp_path_factory):
 
 def opened(run, samples=None):
     """Return model, guide and the one batch of judged samples."""
-    found = driver.open_run(run)
+    found = runs.open_run(run)
     (batch,) = found.experiment.data().judged(samples)
     return found.loss.model, found.loss.guide, batch
 

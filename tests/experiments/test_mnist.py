@@ -16,7 +16,7 @@ from idx_factory import write_stripes
 
 from pyro_mmvae import estimators, guides
 from pyro_mmvae.data.samples import Draws
-from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.common.configuration import parse_run
 from pyro_mmvae.experiments.mnist.config import DEFAULT_OBJECTIVES, Config
 from pyro_mmvae.experiments.mnist.data import MnistData, open_splits
@@ -137,7 +137,7 @@ def test_a_finished_run_is_evaluated_again_with_refined_proposals(run, tmp_path,
     shutil.copytree(run, again)
     main(["--config", str(again / "config.yaml"), "--out", str(again), "--resume", "--refine", "3", "--no-figures"])
     assert "q(z \\| image, label), refined 3 steps" in capsys.readouterr().out
-    opened = driver.open_run(again)
+    opened = runs.open_run(again)
     (batch,) = opened.experiment.data().judged()
     columns = metrics_of(again)["log_likelihood"]["image"]
     direct = estimators.log_likelihoods(
@@ -156,7 +156,7 @@ def test_a_finished_run_is_evaluated_again_with_refined_proposals(run, tmp_path,
 
 
 def test_the_numbers_are_those_of_the_estimators(run):
-    opened = driver.open_run(run)
+    opened = runs.open_run(run)
     model, guide = opened.loss.model, opened.loss.guide
     (batch,) = opened.experiment.data().judged()
     found = metrics_of(run)["log_likelihood"]
@@ -202,7 +202,7 @@ def test_grey_values_are_scored_by_a_density_that_is_named(folder, tmp_path, cap
     main([*arguments, "--epochs", "1", "--no-figures", "--out", str(tmp_path / "run")])
     assert f"under a {density} density of scale 0.1" in capsys.readouterr().out
     assert density in metrics_of(tmp_path / "run")["pixels"]
-    model = driver.open_run(tmp_path / "run").loss.model
+    model = runs.open_run(tmp_path / "run").loss.model
     assert type(model.likelihoods["image"]).__name__.lower() == density
 
 

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from pyro_mmvae import Batch, guides
 from pyro_mmvae.checkpoints import load_checkpoint
-from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.common.configuration import options, parse_run, plain, read
 from pyro_mmvae.experiments.common.run_folder import lock
 from pyro_mmvae.experiments.rhd.config import FLOWS, Config
@@ -388,7 +388,7 @@ def test_a_run_is_opened_without_what_it_began_with(run, tmp_path):
     shutil.copytree(run, opened)
     text = (opened / "config.yaml").read_text().replace("pretrained: false", "pretrained: true")
     (opened / "config.yaml").write_text(text.replace("pretrained_weights: null", "pretrained_weights: nowhere.pth"))
-    found = driver.open_run(opened)
+    found = runs.open_run(opened)
     assert found.experiment.config.pretrained
     assert sum(batch.size for batch in found.experiment.data().judged(5)) == 5
 

@@ -15,7 +15,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributions import Normal
 
 from pyro_mmvae import Batch, IncompatibleError, Modality, guides
-from pyro_mmvae.guide import Experts, densest_mean
+from pyro_mmvae.distributions.mixture import densest_mean
+from pyro_mmvae.guide import Experts
 
 
 def batch_and_mask(guide):
@@ -208,6 +209,21 @@ class TestSet:
     def test_errors(self):
         with pytest.raises(ValueError, match="expected a divisor of width = 10, got 3"):
             pair("set", width=10, heads=3)
+
+
+class TestJoint:
+    def test_zeroed_has_no_mask(self):
+        """JMVAE-zero: what is absent is features of zero, and nothing else tells."""
+        _, guide = pair("joint", networks="zeroed")
+        batch, observed = batch_and_mask(guide)
+        features = [f * observed[:, m : m + 1] for m, f in enumerate(guide.features(batch))]
+        loc, scale = guide.networks[0](torch.cat(features, -1))
+        torch.testing.assert_close(guide.posterior(batch).mean, loc)
+        torch.testing.assert_close(guide.posterior(batch).stddev, scale)
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="expected 'shared', 'zeroed' or 'per_subset', got 'one'"):
+            pair("joint", networks="one")
 
 
 class TestTransformer:

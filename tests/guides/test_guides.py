@@ -15,6 +15,7 @@ OPTIONS = [(name, {}) for name in ALL] + [
     ("moe_moments", {"weights": "learned"}),
     ("joint", {"networks": "per_subset"}),
     ("joint", {"networks": "separate"}),
+    ("joint", {"networks": "zeroed"}),
     ("poe", {"prior_expert": "joint"}),
     ("poe", {"prior_expert": "never"}),
     ("crossmodal", {"source": "b"}),
@@ -123,6 +124,36 @@ class TestContract:
         torch.testing.assert_close(points[0], torch.zeros(6, LATENT), rtol=0, atol=0)
         for row, subset in enumerate(subsets):
             torch.testing.assert_close(points[row], guide.point(batch.given(subset)))
+
+    def test_weights_sum_to_one_over_what_is_observed(self, name, options):
+        _, guide = pair(name, **options)
+        rows = torch.arange(6)
+        batch = Batch.of(data(), {"a": rows % 2 == 0, "b": rows % 3 == 0, "c": rows < 3})  # the last sees nothing
+        subsets = every_subset(guide.inputs)
+        seen = batch.seen({n: torch.tensor([[n in s] for s in subsets]) for n in guide.inputs})
+        found, observed = guide.weights(seen), guide.observed(seen)
+        assert (found is None) == (name not in ("attention", "gpoe", "moe", "moe_moments"))
+        if found is None:
+            return
+        assert tuple(found) == guide.inputs
+        stacked = torch.stack(list(found.values()), -2)
+        assert stacked.shape == (len(subsets), 6, len(guide.inputs), LATENT)
+        assert (stacked >= 0).all()
+        assert (stacked[~observed] == 0).all()
+        expected = observed.any(-1, keepdim=True).expand(*observed.shape[:-1], LATENT).float()
+        torch.testing.assert_close(stacked.sum(-2), expected)
+
+    def test_weights_are_those_of_the_posterior(self, name, options):
+        """The posterior's mean is the average of the experts' means, by these weights (and by precision in `gpoe`)."""
+        _, guide = pair(name, **options)
+        batch = with_pattern(Batch.of(data()))
+        if (found := guide.weights(batch)) is None:
+            return
+        weights, experts = torch.stack(list(found.values()), -2), guide.experts(guide.features(batch))
+        if name == "gpoe":
+            weights = weights * experts.scale.pow(-2)
+        expected = (weights * experts.loc).sum(-2) / weights.sum(-2)
+        torch.testing.assert_close(guide.posterior(batch).mean, expected)
 
     def test_float64(self, name, options):
         _, guide = pair(name, **options)

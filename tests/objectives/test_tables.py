@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import LATENT, TARGETS, common_noise, data, pair, six_modalities
 
-from pyro_mmvae import Batch, MultimodalVAE, Objective, Schedule, Table, Term, guides
+from pyro_mmvae import Batch, IncompatibleError, MultimodalVAE, Objective, Schedule, Table, Term, guides
 from pyro_mmvae.cross_correlation import CrossCorrelation, with_cross_correlation
 from pyro_mmvae.divergences import wasserstein
 from pyro_mmvae.objectives.alignment import alignment
@@ -176,6 +176,31 @@ class TestByHand:
         (row,) = own.drawn(Random(0)).terms
         assert row.weight == pytest.approx(1.0)
         assert everything.drawn(Random(0)) is everything
+
+    def test_smvae_regulariser(self):
+        """Mean over subsets of |mu|^2 + |sigma - 1|^2, by hand."""
+        model, guide = pair("set")
+        batch = Batch.of(data(), {"a": torch.tensor([True, False] * 3)})
+        with common_noise():
+            plain = smvae(ABC[:2], TARGETS).evaluate(model, guide, batch, training=False).per_sample
+            pulled = (
+                smvae(ABC[:2], TARGETS, regularisation=0.6).evaluate(model, guide, batch, training=False).per_sample
+            )
+        by_hand = torch.zeros(6)
+        for subset in (("a",), ("b",), ("a", "b")):
+            q = guide.posterior(batch.given(subset))
+            there = batch.observed["a"] | ("b" in subset)
+            by_hand += 0.2 * there * (q.mean.square() + (q.stddev - 1).square()).sum(-1)
+        torch.testing.assert_close(plain - pulled, by_hand)
+
+    def test_smvae_regulariser_is_drawn_like_the_rows(self):
+        table = smvae(ABC, ABC, regularisation=Schedule(0.0, 7.0, steps=2)).table
+        assert [(p.of, p.to) for p in table.alignments] == [(s, ()) for s in ALL_OF_ABC]
+        (pull,) = table.drawn(Random(0)).alignments
+        assert pull.weight(2) == pytest.approx(7.0)
+        assert smvae(ABC, ABC).table.alignments == ()
+        with pytest.raises(IncompatibleError, match="compares single Gaussians"):
+            smvae(ABC, ABC, regularisation=1.0).check(*pair("moe"))
 
     def test_what_cannot_be_decoded_is_said(self):
         for build in (mvae, smvae, telbo, m2vae):
