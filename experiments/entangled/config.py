@@ -89,7 +89,3 @@ The run folder holds metrics.json, figures, checkpoints and history; the autoenc
     def run_name(self) -> str:
         """Name of the run folder."""
         return f"{self.pairs}-{super().run_name}"
-
-    def check_together(self) -> None:
-        """Refuse networks without layers."""
-        self.require("widths", bool(self.widths), "one or more layers")

@@ -33,13 +33,10 @@ class Experiment(experiment.Experiment[Config]):
 
     def modalities(self) -> list[Modality]:
         """Return both images, each with an encoder and a decoder."""
-        config, shape = self.config, (PIXELS,)
+        config, shape, widths = self.config, (PIXELS,), self.config.widths
         likelihood = CrossEntropy(shape) if config.pixels == "grey" else Bernoulli(shape)
-        return [Modality(n, likelihood, self._decoder(), MLPEncoder(shape, config.widths)) for n in NAMES]
-
-    def _decoder(self) -> MLPDecoder:
-        config = self.config
-        return MLPDecoder(config.latent_dim, (PIXELS,), config.widths[::-1], config.decoder_activation)
+        decoder = partial(MLPDecoder, config.latent_dim, shape, widths[::-1], config.decoder_activation)
+        return [Modality(n, likelihood, decoder(), MLPEncoder(shape, widths)) for n in NAMES]
 
     def data(self) -> PairData:
         """Draw the pairs, from autoencoders that are there or trained now."""

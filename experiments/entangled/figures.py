@@ -23,7 +23,7 @@ def draw_figures(config: Config, loss: Loss, data: PairData, folder: Path, histo
     """Draw pairs, latents of the autoencoders and of the model, and training curves."""
     plot_pairs(config, data, folder / "pairs.png")
     _plot_autoencoders(config, data, folder / "autoencoders.png")
-    points = posterior_points(loss.guide, data.pairs.batch()[:MAPPED])
+    points = posterior_points(loss.guide, data.pairs.as_batch()[:MAPPED])
     placed, how = on_a_plane(points, config.seed)
     labels = dict.fromkeys(placed, data.pairs.label[:MAPPED].numpy())
     title = f"{config.objective} on {config.pairs} pairs: posterior means ({how})"
@@ -59,6 +59,4 @@ def _plot_autoencoders(config: Config, data: PairData, path: Path) -> Path:
         loc, _ = model.infer(images.flatten(1).float() / 255, shown)
         means[f"autoencoder of {name}"], labels[f"autoencoder of {name}"] = loc.numpy(), shown.numpy()
     placed, how = on_a_plane(means)
-    return plot_latents(
-        placed, labels, CLASS_NAMES, path, f"Conditional autoencoders: means of q(z | x, class) ({how})"
-    )
+    return plot_latents(placed, labels, CLASS_NAMES, path, f"Autoencoders: means of q(z | x, class) ({how})")

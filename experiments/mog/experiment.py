@@ -56,10 +56,7 @@ class Experiment(experiment.Experiment[Config]):
         """Return both modalities, each with an encoder and a decoder of one hidden layer."""
         config, hidden = self.config, (self.config.hidden,)
         likelihood = Radial.rms((2,), SCALE) if config.error == "rms" else Normal((2,), SCALE)
-
-        def decoder() -> MLPDecoder:
-            return MLPDecoder(config.latent_dim, (2,), hidden, config.decoder_activation)
-
+        decoder = partial(MLPDecoder, config.latent_dim, (2,), hidden, config.decoder_activation)
         return [Modality(name, likelihood, decoder(), MLPEncoder((2,), hidden)) for name in NAMES]
 
     def data(self) -> MixtureData:

@@ -32,7 +32,7 @@ class Pairs(NamedTuple):
     z_b: Tensor
     """Latent vector of the second one; the same in an entangled pair."""
 
-    def batch(self) -> Batch:
+    def as_batch(self) -> Batch:
         """Return the images as a batch of `a` and `b`."""
         return Batch.of({"a": self.a, "b": self.b})
 

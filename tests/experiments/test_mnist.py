@@ -127,9 +127,8 @@ def test_a_run_leaves_everything_behind(run):
     assert found["samples"] == {"training": 95, "held_out": 5, "test": 40}
     assert {"seconds", "samples_per_second", "config", "versions"} <= set(found)
     figures = {path.name for path in (run / "figures").iterdir()}
-    assert figures == {
-        *("latent.png", "reconstructions.png", "label_to_image.png", "training.png", "cross_correlation.png")
-    }
+    expected = {"latent.png", "reconstructions.png", "label_to_image.png", "training.png", "cross_correlation.png"}
+    assert figures == expected
     assert [row["epoch"] for row in history_of(run)] == ["0.0", "1.0"]
 
 
