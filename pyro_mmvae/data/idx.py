@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             raise ValueError(f"{path} cannot be decompressed ({error}); the file is damaged, get it again") from error
 
 
-def _read_shape(file: IO[bytes], path: Path) -> tuple[int, ...]:
+def _read_shape(file: io.BufferedIOBase, path: Path) -> tuple[int, ...]:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] != UNSIGNED_BYTE or head[3] > _MOST_DIMENSIONS:
         raise ValueError(f"{path}: expected an IDX file of unsigned bytes, got one that begins with {head!r}")
@@ -47,11 +47,12 @@ def _read_shape(file: IO[bytes], path: Path) -> tuple[int, ...]:
     return tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
 
 
-def _read_values(file: IO[bytes], shape: tuple[int, ...], path: Path) -> bytearray:
+def _read_values(file: io.BufferedIOBase, shape: tuple[int, ...], path: Path) -> bytearray:
     expected = math.prod(shape)
     if expected > MAX_VALUES:
         raise ValueError(
-            f"{path}: its head announces {expected} values of shape {shape}; at most {MAX_VALUES} are read"
+            f"{path}: its head announces {expected} values of shape {shape}, more than the {MAX_VALUES} that are read; "
+            f"the file is damaged, or too large"
         )
     values = bytearray()
     # In parts, so that memory follows what there is, not what is announced; to the end, where the checksum is.
