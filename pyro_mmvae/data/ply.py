@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_TYPES = {
-    **{"char": "i1", "uchar": "u1", "short": "i2", "ushort": "u2", "int": "i4", "uint": "u4"},
-    **{"int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2", "int32": "i4", "uint32": "u4"},
-    **{"float": "f4", "double": "f8", "float32": "f4", "float64": "f8"},
-}
-_BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
-_MAX_HEADER_LINES = 1000
+from pyro_mmvae.data.ply_header import Element, Header, Property, parse_header
+
+MAX_BYTES = 2**31
+"""Size of the largest file that is read."""
+
+_COLORS = (("red", "green", "blue"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("r", "g", "b"))
+_STRUCT = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "f4": "f", "f8": "d"}
+_SHOWN = 60
+
+Columns = dict[str, NDArray[Any]]
 
 
 class PlyCloud(NamedTuple):
-    """A cloud: points (P, 3) float32, and colours (P, 3) uint8 where the file has them."""
+    """A cloud.
 
-    points: NDArray[np.float32]
+    Args:
+        points: (P, 3) float32, or float64 where the file's numbers are more exact than that.
+        colors: (P, 3) uint8 where the file has them.
+    """
+
+    points: NDArray[np.floating]
     colors: NDArray[np.uint8] | None
-
-
-class _Header(NamedTuple):
-    order: str
-    num_vertices: int
-    fields: list[tuple[str, str]]
-    ascii: bool
 
 
 def write_ply(path: str | Path, points: ArrayLike, colors: ArrayLike | None = None) -> Path:
@@ -71,80 +73,177 @@ def _checked_colors(colors: ArrayLike, count: int) -> NDArray[np.uint8]:
 
 
 def read_ply(path: str | Path) -> PlyCloud:
-    """Reads the vertices of a PLY file: ASCII or binary, of either byte order; faces and other properties are left.
+    """Reads the vertices of a PLY file, ASCII or binary of either byte order.
+
+    Other elements, lists and other properties are left out. Colours are called red, green and blue, the same after
+    `diffuse_`, or r, g and b; integers count from 0 to 255, others from 0 to 1.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a PLY file with vertices x, y, z, or it is cut short.
+        ValueError: it is not a PLY file with vertices x, y, z, it is cut short or too large, a point is not finite or
+            a colour is out of range.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        header = _read_header(file, path)
-        table = _read_ascii(file, header, path) if header.ascii else _read_binary(file, header, path)
-    points = np.stack([table[name].astype(np.float32) for name in "xyz"], axis=1)
-    names = ("red", "green", "blue")
-    types = dict(header.fields)
-    if all(types.get(name) == "u1" for name in names):
-        return PlyCloud(points, np.stack([table[name] for name in names], axis=1))
-    return PlyCloud(points, None)
-
-
-def _header_words(file: BinaryIO, path: Path) -> list[list[str]]:
-    lines: list[list[str]] = []
-    for _ in range(_MAX_HEADER_LINES):
-        raw = file.readline(4096)
-        words = raw.decode("ascii", errors="replace").split()
-        if words == ["end_header"]:
-            return lines
-        if not raw:
-            break
-        if words:
-            lines.append(words)
-    raise ValueError(f"{path}: expected a PLY header that ends with 'end_header'; the file is damaged or no PLY")
-
-
-def _read_header(file: BinaryIO, path: Path) -> _Header:
-    lines = _header_words(file, path)
-    formats = [["format", name, "1.0"] for name in _BYTE_ORDERS]
-    if lines[:1] != [["ply"]] or lines[1:2] not in [[line] for line in formats]:
-        raise ValueError(f"{path}: expected a PLY file (ascii or binary), got a header that starts {lines[:2]}")
-    elements = [line for line in lines if line[0] == "element"]
-    if not elements or elements[0][1:2] != ["vertex"] or len(elements[0]) != 3 or not elements[0][2].isdigit():
-        raise ValueError(f"{path}: expected 'element vertex COUNT' as the first element, got {elements[:1]}")
-    fields = _vertex_fields(lines, path)
-    return _Header(_BYTE_ORDERS[lines[1][1]], int(elements[0][2]), fields, lines[1][1] == "ascii")
-
-
-def _vertex_fields(lines: list[list[str]], path: Path) -> list[tuple[str, str]]:
-    starts = [i for i, line in enumerate(lines) if line[0] == "element"] + [len(lines)]
-    properties = [line for line in lines[starts[0] : starts[1]] if line[0] == "property"]
-    if any(len(line) != 3 or line[1] not in _TYPES for line in properties):
-        raise ValueError(f"{path}: expected vertex properties of plain types, got {properties}")
-    fields = [(name, _TYPES[kind]) for _, kind, name in properties]
-    names = [name for name, _ in fields]
-    if not {"x", "y", "z"} <= set(names) or len(set(names)) < len(names):
-        raise ValueError(f"{path}: expected vertex properties x, y and z, each name once, got {names}")
-    return fields
-
-
-def _read_binary(file: BinaryIO, header: _Header, path: Path) -> NDArray[np.void]:
-    kind = np.dtype([(name, header.order + code) for name, code in header.fields])
-    # A damaged count must not ask for more memory than the file could fill.
-    data = file.read(min(header.num_vertices * kind.itemsize, path.stat().st_size))
-    if len(data) < header.num_vertices * kind.itemsize:
-        raise ValueError(
-            f"{path}: expected {header.num_vertices} vertices, got {len(data) // kind.itemsize}; it is cut short"
-        )
-    return np.frombuffer(data, kind)
-
-
-def _read_ascii(file: BinaryIO, header: _Header, path: Path) -> NDArray[np.void]:
-    lines = file.read().decode("ascii", errors="replace").splitlines()
-    rows = [tuple(line.split()) for line in lines[: header.num_vertices]]
-    width = len(header.fields)
-    if len(rows) < header.num_vertices or any(len(row) != width for row in rows):
-        raise ValueError(f"{path}: expected {header.num_vertices} vertices of {width} numbers; it is cut short")
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise ValueError(f"{path}: expected a file of at most {MAX_BYTES} bytes, got {size}")
+    content = path.read_bytes()
     try:
-        return np.array(rows, dtype=np.dtype(header.fields))
+        header = parse_header(content)
+        columns = _binary_vertices(content, header) if header.order else _ascii_vertices(content, header)
+        types = {entry.name: entry.code for entry in header.vertices.properties}
+        return PlyCloud(_points(columns, types), _colors(columns, types))
     except ValueError as error:
-        raise ValueError(f"{path}: expected numbers only, {error}") from error
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _points(columns: Columns, types: dict[str, str]) -> NDArray[np.floating]:
+    dtype = np.result_type(np.float32, *(types[name] for name in "xyz"))
+    for name in "xyz":
+        _check(columns, name, types[name])
+    with np.errstate(over="ignore"):
+        points = np.stack([columns[name].astype(dtype) for name in "xyz"], axis=1)
+    if not (finite := np.isfinite(points).all(axis=1)).all():
+        number = int(np.argmin(finite))
+        raise ValueError(f"vertex {number} is not finite: {points[number].tolist()}; leave such points out of the file")
+    return points
+
+
+def _colors(columns: Columns, types: dict[str, str]) -> NDArray[np.uint8] | None:
+    names = next((names for names in _COLORS if set(names) <= set(columns)), None)
+    if names is None:
+        return None
+    for name in names:
+        _check(columns, name, types[name])
+    made = []
+    for name in names:
+        largest = 1 if types[name][0] == "f" else 255
+        column = columns[name]
+        if not (inside := (column >= 0) & (column <= largest)).all():
+            number = int(np.argmin(inside))
+            raise ValueError(f"vertex {number}: {name} is {column[number]:g}, expected 0 to {largest} for its type")
+        made.append(np.rint(column * (255 / largest)).astype(np.uint8))
+    return np.stack(made, axis=1)
+
+
+def _check(columns: Columns, name: str, code: str) -> None:
+    """Refuse text that does not fit the type it is announced as."""
+    column = columns[name]
+    if code[0] == "f" or column.dtype.kind != "f":
+        return
+    limits = np.iinfo(code)
+    fits = (column == np.rint(column)) & (column >= limits.min) & (column <= limits.max)
+    if not fits.all():
+        number = int(np.argmin(fits))
+        raise ValueError(f"vertex {number}: {name} is {column[number]:g}, which is no {np.dtype(code).name}")
+
+
+def _cut_short(element: Element, found: int) -> ValueError:
+    return ValueError(f"expected {element.rows} of the element {element.name!r}, got {found}; the file is cut short")
+
+
+def _binary_vertices(content: bytes, header: Header) -> Columns:
+    place = header.start
+    for element in header.before:
+        place = _binary_rows(content, place, element, header.order, None)
+    vertices = header.vertices
+    numbers = [entry for entry in vertices.properties if not entry.length]
+    if vertices.has_lists:
+        rows: list[list[float]] = []
+        _binary_rows(content, place, vertices, header.order, rows)
+        return _columns(np.array(rows, dtype=np.float64).reshape(-1, len(numbers)), numbers)
+    kind = np.dtype([(entry.name, header.order + entry.code) for entry in numbers])
+    if (found := (len(content) - place) // kind.itemsize) < vertices.rows:
+        raise _cut_short(vertices, found)
+    table = np.frombuffer(content, kind, vertices.rows, place)
+    return {entry.name: table[entry.name] for entry in numbers}
+
+
+def _binary_rows(content: bytes, place: int, element: Element, order: str, rows: list[list[float]] | None) -> int:
+    """Go through an element, keep its numbers if there is a list for them, and return where it ends."""
+    least = element.rows * element.least_bytes
+    if place + least > len(content):
+        raise _cut_short(element, (len(content) - place) // element.least_bytes)
+    if not element.has_lists:
+        return place + least
+    readers = [(struct.Struct(order + _STRUCT[entry.length or entry.code]), entry) for entry in element.properties]
+    for number in range(element.rows):
+        row: list[float] = []
+        for reader, entry in readers:
+            if place + reader.size > len(content):
+                raise _cut_short(element, number)
+            (value,) = reader.unpack_from(content, place)
+            place += reader.size
+            if not entry.length:
+                row.append(value)
+            elif value < 0:
+                raise ValueError(f"{element.name} {number}: a list of length {value}; the file is damaged")
+            else:
+                place += value * int(entry.code[1])
+        if place > len(content):
+            raise _cut_short(element, number)
+        if rows is not None:
+            rows.append(row)
+    return place
+
+
+def _ascii_vertices(content: bytes, header: Header) -> Columns:
+    text = content[header.start :].decode("ascii", errors="replace")
+    lines = [line for line in text.splitlines() if line and not line.isspace()]
+    # An element without properties has empty lines.
+    start = sum(element.rows for element in header.before if element.properties)
+    vertices = header.vertices
+    lines = lines[start : start + vertices.rows]
+    if len(lines) < vertices.rows:
+        raise _cut_short(vertices, len(lines))
+    numbers = [entry for entry in vertices.properties if not entry.length]
+    if vertices.has_lists:
+        rows = [_row(line, number, vertices) for number, line in enumerate(lines)]
+        return _columns(np.array(rows, dtype=np.float64).reshape(-1, len(numbers)), numbers)
+    return _columns(_table(lines, vertices), numbers)
+
+
+def _table(lines: list[str], vertices: Element) -> NDArray[np.float64]:
+    width = len(vertices.properties)
+    if not lines:
+        return np.empty((0, width))
+    try:
+        table = np.loadtxt(lines, dtype=np.float64, comments=None, ndmin=2)
+        if table.shape == (len(lines), width):
+            return table
+    except ValueError:
+        pass  # said better below, at several times the cost
+    return np.array([_row(line, number, vertices) for number, line in enumerate(lines)])
+
+
+def _row(line: str, number: int, vertices: Element) -> list[float]:
+    """The numbers of a line; its lists are left out."""
+    words = line.split()
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = []
+    if not values or "_" in line:  # Python's own way of writing numbers
+        raise ValueError(f"vertex {number}: expected numbers only, got {line[:_SHOWN]!r}")
+    row: list[float] = []
+    place = 0
+    for entry in vertices.properties:
+        place += 1
+        if place <= len(values) and entry.length:
+            place += _length(values[place - 1], number)
+        elif place <= len(values):
+            row.append(values[place - 1])
+    if place != len(values):
+        raise ValueError(
+            f"vertex {number}: expected a line of {place} numbers, got {len(values)}; damaged or cut short"
+        )
+    return row
+
+
+def _length(value: float, number: int) -> int:
+    if not 0 <= value < 2**32 or value != int(value):
+        raise ValueError(f"vertex {number}: a list of length {value:g}; the file is damaged")
+    return int(value)
+
+
+def _columns(table: NDArray[np.float64], numbers: list[Property]) -> Columns:
+    return {entry.name: column for entry, column in zip(numbers, table.T, strict=True)}

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from pyro_mmvae.distributions.radial import RadialLaplace, log_radial_normaliser
-from pyro_mmvae.pointclouds.pairs import chunks, distances
+from pyro_mmvae.pointclouds.pairs import chunks, distances, unit_scale
 
 # Pairs of points at a time (the cache of a CPU; few kernel launches elsewhere), and those whose distances are kept
 # for the backward pass; beyond, they are computed again there.
@@ -98,6 +98,9 @@ def log_mixture(kernel: PointKernel, points: Tensor, centres: Tensor, scale: Ten
         Shape `(L, N)`.
     """
     count, size = centres.shape[-2:]
+    normaliser = kernel.log_normaliser(scale, size).unsqueeze(-1)
+    unit = unit_scale(points, centres)
+    points, centres, scale = points / unit, centres / unit, scale / unit[:, 0, 0]
     budget = _CPU_PAIRS if points.device.type == "cpu" else _DEVICE_PAIRS
     keep = len(points) * points.shape[-2] * count <= _KEPT_PAIRS
 
@@ -115,7 +118,7 @@ def log_mixture(kernel: PointKernel, points: Tensor, centres: Tensor, scale: Ten
             for part in chunks(len(points), cloud_cost, budget)
         ]
     )
-    return total - kernel.log_normaliser(scale, size).unsqueeze(-1) - math.log(count)
+    return total - normaliser - math.log(count)
 
 
 def _log_kernel_sum(kernel: PointKernel, points: Tensor, centres: Tensor, scale: Tensor) -> Tensor:

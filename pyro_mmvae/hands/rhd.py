@@ -18,10 +18,13 @@ from pyro_mmvae.hands.noise import SensorNoise
 from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS, BadSampleError
 from pyro_mmvae.hands.rhd_format import IMAGE_SIZE, sample_paths
 from pyro_mmvae.hands.rhd_index import SkipLog, load_annotations, subset, usable_samples
-from pyro_mmvae.hands.rhd_record import CROP_MARGINS, MAX_POINTS, HandRecord, ReadOptions, read_record
+from pyro_mmvae.hands.rhd_record import CROP_MARGINS, MAX_POINTS, HandRecord, ReadOptions, check_frame_size, read_record
 from pyro_mmvae.hands.rhd_view import MODALITIES, HandView, ViewOptions, blank_sample
 
 __all__ = ["MODALITIES", "RHD", "collate"]
+
+_LOOKED_AT = 16
+"""Pictures of which one at least must have the size that all should have."""
 
 
 class RHD(Dataset[HandSample | Skipped]):
@@ -75,12 +78,13 @@ class RHD(Dataset[HandSample | Skipped]):
             them. The samples are the same. A sample takes at most 3 S^2 bytes and 24 kB, with augmentation up to
             four times that; a third more with segmentation.
         workers: threads that preload.
-        frame_size: width and height of the pictures; others are skipped.
+        frame_size: width and height of the pictures, in whose pixels annotations count; others are skipped, and a set
+            whose first colour pictures all have another size is refused.
         progress: show a bar while preloading.
 
     Raises:
         FileNotFoundError: no annotations there.
-        ValueError: an option makes no sense, or not one sample can be used.
+        ValueError: an option makes no sense, the pictures have another size, or not one sample can be used.
     """
 
     def __init__(
@@ -133,6 +137,10 @@ class RHD(Dataset[HandSample | Skipped]):
         wanted = usable if ids is None else sorted(set(ids) & set(usable))
         self._require(wanted)
         self.ids = subset(wanted, samples, seed)
+        if self.read_options.color:
+            check_frame_size(
+                (sample_paths(root, split, index) for index in self.ids[:_LOOKED_AT]), self.read_options.frame_size
+            )
         self._records: dict[int, HandRecord] = {}
         if preload:
             self._records = dict(self._read_all(workers, progress, "preloading"))

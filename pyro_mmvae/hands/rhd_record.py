@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pyro_mmvae.data.images import UnreadableImageError, read_image
+from pyro_mmvae.data.images import MissingImageError, UnreadableImageError, read_colour, read_values
 from pyro_mmvae.hands.geometry import Array, back_project
 from pyro_mmvae.hands.rhd_annotation import (
     CROP_MARGIN,
@@ -94,47 +96,79 @@ def read_record(paths: SamplePaths, annotation: Any, options: ReadOptions, index
         BadSampleError: the sample cannot be used.
     """
     hands = parse_hands(annotation, options.frame_size)
-    mask = _part_ids(paths, options)
+    mask = _values(paths, "mask", options)
     hand = choose_hand(hands, None if mask is None else _pixel_counts(mask))
     check_hand(hand, options.frame_size)
     on_hand = None if mask is None else _on_hand(mask, hand.is_left)
     crop = _crop(hand, on_hand, options)
     region, to_region = _region(crop, options)
-    color = _read(paths, "color", options) if options.color else None
-    depth = _read(paths, "depth", options) if options.cloud and on_hand is not None else None
+    color = _color(paths, options) if options.color else None
+    depth = _values(paths, "depth", options) if options.cloud and on_hand is not None else None
     return HandRecord(
         hand=hand,
         crop=crop,
         to_region=to_region,
-        color=None if color is None else _cut(color.convert("RGB"), region),
+        color=None if color is None else _cut(color, region),
         segmentation=_segmentation(on_hand, region) if options.segmentation else None,
-        cloud=None if depth is None or on_hand is None else _cloud(np.asarray(depth), on_hand, hand, options, index),
+        cloud=None if depth is None or on_hand is None else _cloud(depth, on_hand, hand, options, index),
     )
 
 
-_MODES = {"color": ("RGB", "RGBA", "L", "P"), "depth": ("RGB", "RGBA"), "mask": ("L", "P")}
+_CHANNELS: dict[str, Literal[1, 3]] = {"depth": 3, "mask": 1}
 
 
-def _read(paths: SamplePaths, kind: str, options: ReadOptions) -> Image.Image | None:
-    path = getattr(paths, kind)
+def _color(paths: SamplePaths, options: ReadOptions) -> Image.Image:
     try:
-        image = read_image(path, _MODES[kind])
-    except FileNotFoundError:
-        if kind == "color":
-            raise BadSampleError("missing color image", str(path)) from None
-        return None
+        image = read_colour(paths.color)
+    except MissingImageError:
+        raise BadSampleError("missing color image", str(paths.color)) from None
     except UnreadableImageError as error:
-        raise BadSampleError(f"unreadable {kind} image", str(error)) from error
-    if image.size != options.frame_size:
-        raise BadSampleError(
-            f"{kind} image of the wrong size", f"{path}: expected {options.frame_size}, got {image.size}"
-        )
+        raise BadSampleError("unreadable color image", str(error)) from error
+    _check_size("color", paths.color, image.size, options)
     return image
 
 
-def _part_ids(paths: SamplePaths, options: ReadOptions) -> ByteImage | None:
-    image = _read(paths, "mask", options)
-    return None if image is None else np.asarray(image)
+def _values(paths: SamplePaths, kind: str, options: ReadOptions) -> ByteImage | None:
+    path: Path = getattr(paths, kind)
+    try:
+        values = read_values(path, _CHANNELS[kind])
+    except MissingImageError:
+        return None
+    except UnreadableImageError as error:
+        raise BadSampleError(f"unreadable {kind} image", str(error)) from error
+    _check_size(kind, path, (values.shape[1], values.shape[0]), options)
+    return values
+
+
+def _check_size(kind: str, path: Path, size: tuple[int, int], options: ReadOptions) -> None:
+    if size != options.frame_size:
+        raise BadSampleError(f"{kind} image of the wrong size", _wrong_size(path, size, options.frame_size))
+
+
+def _wrong_size(path: Path, size: tuple[int, int], expected: tuple[int, int]) -> str:
+    return f"{path}: expected {expected[0]} x {expected[1]} pixels (width x height), got {size[0]} x {size[1]}"
+
+
+def check_frame_size(samples: Iterable[SamplePaths], frame_size: tuple[int, int]) -> None:
+    """Refuse samples of which not one colour picture has the size that all should have.
+
+    Raises:
+        ValueError: the message names the first picture.
+    """
+    message = ""
+    for paths in samples:
+        try:
+            size = read_colour(paths.color).size
+        except UnreadableImageError:
+            continue
+        if size == frame_size:
+            return
+        message = message or _wrong_size(paths.color, size, frame_size)
+    if message:
+        raise ValueError(
+            f"{message}. Annotations count pixels of pictures of one size; if those of this set are of another, pass "
+            f"frame_size=(width, height), else take the original pictures"
+        )
 
 
 def _pixel_counts(mask: ByteImage) -> tuple[int, int]:

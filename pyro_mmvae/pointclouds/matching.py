@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from pyro_mmvae.pointclouds.host import as_indices, as_numpy
-from pyro_mmvae.pointclouds.pairs import chunks, distances, flat_pairs
+from pyro_mmvae.pointclouds.pairs import chunks, distances, flat_pairs, unit_scale
 from pyro_mmvae.pointclouds.threads import threaded_map
 
 Solver = Literal["scipy", "torch"]
@@ -54,7 +54,8 @@ def match_points(x: Tensor, y: Tensor, *, solver: Solver | None = None) -> Tenso
         )
     with torch.no_grad():
         x, y, lead = flat_pairs(x.detach(), y.detach())
-        return solve_matching(x, y, _chosen(solver, x.device)).reshape(*lead, x.shape[-2])
+        scale = unit_scale(x, y)
+        return solve_matching(x / scale, y / scale, _chosen(solver, x.device)).reshape(*lead, x.shape[-2])
 
 
 def _chosen(solver: str | None, device: torch.device) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -39,10 +40,39 @@ def flat_pairs(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, torch.Size]:
     return flat[0], flat[1], lead
 
 
+def unit_scale(x: Tensor, y: Tensor) -> Tensor:
+    """A power of two near the largest coordinate of each pair of clouds, by which both are divided before squaring.
+
+    The squares of what is left neither overflow nor vanish, and the division rounds nothing. Where all coordinates
+    are 0, or one is NaN or infinite, it is 1.
+
+    Args:
+        x: shape `(L, N, D)`.
+        y: shape `(L, M, D)`.
+
+    Returns:
+        Shape `(L, 1, 1)`, without gradient.
+    """
+    x, y = x.detach(), y.detach()
+    return _power_of_two(torch.maximum(*(c.abs().amax(dim=(-2, -1), keepdim=True) for c in (x, y))))
+
+
+def _power_of_two(size: Tensor) -> Tensor:
+    """The largest power of two up to each size, 1 for 0, NaN and infinity.
+
+    It does not go all the way down: nothing needs that, and what is divided by it stays far from overflow.
+    """
+    smallest = 2.0 ** round(0.75 * math.log2(torch.finfo(size.dtype).tiny))
+    power = (size / (2 * torch.frexp(size).mantissa)).clamp_min(smallest)
+    return torch.where(size.isfinite() & (size > 0), power, torch.ones_like(power))
+
+
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Squared distances between all points, by coordinate differences; differentiable.
 
-    No matrix product is involved, so neither cancellation nor TF32 or autocast can touch the result.
+    No matrix product is involved, so neither cancellation nor TF32 or autocast can touch the result: it is right to
+    a few roundings however far the clouds are from the origin. Squares may leave the range of the dtype where
+    coordinates are extreme; see `unit_scale`.
 
     Args:
         x: shape `(L, N, D)`.
@@ -51,16 +81,18 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
     Returns:
         Shape `(L, N, M)`.
     """
-    columns = zip(x.unbind(-1), y.unbind(-1), strict=True)
+    columns = zip(*(cloud.mT.contiguous().unbind(-2) for cloud in (x, y)), strict=True)
     first, *others = (a.unsqueeze(-1) - b.unsqueeze(-2) for a, b in columns)
     total = first.square()
     for difference in others:
-        total = torch.addcmul(total, difference, difference)
+        total.addcmul_(difference, difference)
     return total
 
 
 def distances(x: Tensor, y: Tensor) -> Tensor:
     """Distances between all points, exact and differentiable; gradient 0 where points coincide.
+
+    Squares may leave the range of the dtype where coordinates are extreme; see `unit_scale`.
 
     Args:
         x: shape `(L, N, D)`.
@@ -87,8 +119,13 @@ def gather_points(cloud: Tensor, index: Tensor) -> Tensor:
 
 
 def paired_distance(x: Tensor, y: Tensor) -> Tensor:
-    """Mean distance between paired points `(L, N, D)`, shape `(L,)`; gradient 0 where points coincide."""
-    return torch.linalg.vector_norm(x - y, dim=-1).mean(-1)
+    """Mean distance between paired points `(L, N, D)`, shape `(L,)`; gradient 0 where points coincide.
+
+    Right wherever the differences of coordinates and the sum of distances are within the range of the dtype.
+    """
+    difference = x - y
+    scale = _power_of_two(difference.detach().abs().amax(dim=-1, keepdim=True))
+    return (torch.linalg.vector_norm(difference / scale, dim=-1) * scale.squeeze(-1)).mean(-1)
 
 
 def chunks(length: int, item: int, budget: int) -> Iterator[slice]:

@@ -44,7 +44,38 @@ def resize(path):
     Image.open(path).resize((200, 320)).save(path)
 
 
+def as_jpeg(path):
+    Image.open(path).copy().save(path, format="JPEG", quality=95)
+
+
+def turned(path):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.open(path).copy().save(path, exif=exif)
+
+
+def damage_pixel_data(path):
+    """One bit of the compressed pixels, which Pillow does not notice as long as they can be decompressed."""
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IDAT") + 4 + 200] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def sixteen_bits(path):
+    Image.fromarray(np.full((320, 320), 600, np.uint16)).save(path)
+
+
 FILE_FAULTS = {
+    "JPEG depth": ("depth", as_jpeg, "unreadable depth image"),
+    "JPEG mask": ("mask", as_jpeg, "unreadable mask image"),
+    "turned depth": ("depth", turned, "unreadable depth image"),
+    "turned mask": ("mask", turned, "unreadable mask image"),
+    "damaged bit of color": ("color", damage_pixel_data, "unreadable color image"),
+    "damaged bit of depth": ("depth", damage_pixel_data, "unreadable depth image"),
+    "damaged bit of mask": ("mask", damage_pixel_data, "unreadable mask image"),
+    "depth in millimetres": ("depth", sixteen_bits, "unreadable depth image"),
+    "folder for a color": ("color", lambda path: (path.unlink(), path.mkdir()), "unreadable color image"),
+    "folder for a mask": ("mask", lambda path: (path.unlink(), path.mkdir()), "unreadable mask image"),
     "truncated color": ("color", truncate, "unreadable color image"),
     "truncated depth": ("depth", truncate, "unreadable depth image"),
     "truncated mask": ("mask", truncate, "unreadable mask image"),
@@ -71,6 +102,28 @@ FILE_FAULTS = {
         "empty cloud",
     ),
 }
+
+
+def test_details_name_the_file(tmp_path):
+    write_set(tmp_path, number=1)
+    path = sample_paths(tmp_path, "training", 0).depth
+    as_jpeg(path)
+    sample = load(tmp_path)[0]
+    assert sample.detail.startswith(f"{path}: expected a PNG file")
+    assert sample.detail.endswith("got JPEG")
+
+
+def test_color_of_other_kinds_is_read_as_seen(tmp_path):
+    write_set(tmp_path, number=1)
+    path = sample_paths(tmp_path, "training", 0).color
+    expected = load(tmp_path)[0].data["rgb"]
+    image = Image.open(path).copy()
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    image.rotate(180).save(path, exif=exif)
+    assert torch.equal(load(tmp_path)[0].data["rgb"], expected)
+    image.save(path, format="JPEG", quality=95)
+    torch.testing.assert_close(load(tmp_path)[0].data["rgb"], expected, atol=0.15, rtol=0)
 
 
 @pytest.mark.parametrize("fault", FILE_FAULTS)
@@ -232,7 +285,14 @@ def test_other_frame_sizes(tmp_path):
     for path in sample_paths(tmp_path, "training", 0):
         Image.fromarray(np.asarray(Image.open(path))[:300]).save(path)
     assert not isinstance(load(tmp_path, frame_size=(320, 300))[0], Skipped)
-    assert isinstance(load(tmp_path)[0], Skipped)
+    path = sample_paths(tmp_path, "training", 0).color
+    with pytest.raises(
+        ValueError, match=rf"^{path}: expected 320 x 320 pixels .*, got 320 x 300\..*frame_size="
+    ) as refused:
+        load(tmp_path)
+    assert "\n" not in str(refused.value)
+    # Where colours are not read, the mask tells.
+    assert isinstance(load(tmp_path, modalities=("cloud",))[0], Skipped)
 
 
 def test_no_data_set_at_all(tmp_path):

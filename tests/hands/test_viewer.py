@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import tracemalloc
+import zipfile
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from pyro_mmvae.data.ply import write_ply
@@ -108,10 +114,127 @@ def test_without_a_display_it_says_so(file, monkeypatch, capsys):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert main([file(cloud=CLOUD)]) == 1
+    assert main([file(cloud=CLOUD)]) == 2
     assert "no display; use --save" in capsys.readouterr().err
 
 
 def test_command_line_names_bad_files(tmp_path, capsys):
-    assert main([str(tmp_path / "missing.npz")]) == 1
+    assert main([str(tmp_path / "missing.npz")]) == 2
     assert "missing.npz" in capsys.readouterr().err
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+def header(shape, kind="<f8"):
+    """An .npy file that announces a shape and holds nothing."""
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text
+
+
+def zipped(content, **options):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+        for name, member in content.items():
+            archive.writestr(name, member)
+    return buffer.getvalue()
+
+
+def with_size(content, size):
+    """The archive with another uncompressed size in both places where it is written."""
+    data = bytearray(content)
+    for signature, place in ((b"PK\1\2", 24), (b"PK\3\4", 22)):
+        start = data.index(signature) + place
+        data[start : start + 4] = size.to_bytes(4, "little")
+    return bytes(data)
+
+
+def encrypted(content):
+    data = bytearray(content)
+    for signature, place in ((b"PK\1\2", 8), (b"PK\3\4", 6)):
+        data[data.index(signature) + place] |= 1
+    return bytes(data)
+
+
+BOMB = zipped({"cloud.npy": npy(np.zeros((2**21, 3)))})
+FOREIGN = {
+    "empty.npz": b"",
+    "text.npz": b"no zip",
+    "array.npz": npy(CLOUD),
+    "torch.npz": zipped({"archive/data.pkl": b"\x80\2K\1."}),
+    "object.npz": zipped({"cloud.npy": npy(np.array([[{}, 1, 2]], dtype=object))}),
+    "pickle.npz": zipped({"cloud.npy": b"\x80\2K\1."}),
+    "announces_much.npz": zipped({"cloud.npy": header((10**12, 3))}),
+    "announces_more.npz": zipped({"cloud.npy": header((10**30, 3))}),
+    "announces_nothing.npz": zipped({"cloud.npy": header((-1, 3))}),
+    "sizeless.npz": zipped({"cloud.npy": header((10**12, 3), "V0")}),
+    "long_header.npz": zipped({"cloud.npy": b"\x93NUMPY\2\0" + (2**22).to_bytes(4, "little") + b"(" * 2**22}),
+    "says_less.npz": with_size(BOMB, 200),
+    "says_more.npz": with_size(zipped({"cloud.npy": npy(CLOUD)}), 2**31),
+    "says_a_bit_more.npz": with_size(zipped({"cloud.npy": npy(CLOUD)}), 2**20),
+    "encrypted.npz": encrypted(zipped({"cloud.npy": npy(CLOUD)})),
+    "many.npz": zipped({f"{i}.npy": b"" for i in range(10_001)}),
+    "cut.npz": zipped({"cloud.npy": npy(CLOUD)})[:-30],
+    "far.npz": zipped({"cloud.npy": npy(np.full((3, 3), 1e300))}),
+    "complex.npz": zipped({"cloud.npy": npy(CLOUD.astype(complex))}),
+    "flat.npz": zipped({"pose.npy": npy(np.zeros((2, 2, 21, 3)))}),
+    "text.ply": b"no ply",
+    "empty.ply": b"",
+    "announces_much.ply": b"ply\nformat ascii 1.0\nelement vertex 1000000000000\nproperty float x\nproperty float y\n"
+    b"property float z\nend_header\n1 2 3\n",
+    "picture.png": b"\x89PNG",
+    "no_ending": b"",
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_and_damaged_files_end_in_one_line_and_cost_little(tmp_path, capsys, name):
+    path = tmp_path / name
+    path.write_bytes(FOREIGN[name])
+    tracemalloc.start()
+    assert main([str(path), "--save", str(tmp_path / "out.png")]) == 2
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {path}: ")
+    assert message.count("\n") == 1
+    assert peak < 2**25
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_things_that_are_no_files_end_in_one_line(tmp_path, capsys):
+    for name in ("folder.npz", "folder.ply"):
+        (tmp_path / name).mkdir()
+        assert main([str(tmp_path / name)]) == 2
+        message = capsys.readouterr().err
+        assert name in message
+        assert message.count("\n") == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_damage_of_an_npz_ends_in_its_arrays_or_in_the_one_error(tmp_path_factory, data):
+    content = bytearray(zipped({"pose.npy": npy(POSE), "cloud.npy": npy(CLOUD)}))
+    for _ in range(data.draw(st.integers(1, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
+    try:
+        items = load(path)
+    except ValueError as error:
+        assert str(path) in str(error)  # noqa: PT017 - bytes that change nothing are fine
+        return
+    for item in items:
+        np.testing.assert_array_equal(item.points, POSE if item.is_hand else CLOUD)
+
+
+def test_arrays_that_are_not_looked_at_may_hold_anything(file):
+    assert len(load(file(cloud=CLOUD, names=np.array([{}], dtype=object)))) == 1
+
+
+def test_other_layouts_of_arrays(file):
+    (item,) = load(file(cloud=np.asfortranarray(CLOUD.astype(">f4"))))
+    np.testing.assert_array_equal(item.points, CLOUD.astype(np.float32))

@@ -67,12 +67,6 @@ def test_emd_is_the_best_of_all_permutations(n, dtype):
     torch.testing.assert_close(result.double(), brute_emd(x, y), rtol=1e-6, atol=1e-6)
 
 
-def test_neighbours_far_from_the_origin_are_exact():
-    # Where a product in single precision would lose all digits of the differences.
-    x, y = clouds(2, 100, seed=1, scale=0.1) + 1000, clouds(2, 100, seed=2, scale=0.1) + 1000
-    assert torch.equal(nearest_neighbours(x, y), pairwise(x, y).argmin(-1))
-
-
 @pytest.mark.parametrize("budget", [40, 10**9])
 def test_chunks_of_any_size_find_the_same_neighbours(budget, monkeypatch):
     x, y = clouds(5, 9, seed=1), clouds(5, 13, seed=2)
@@ -84,13 +78,9 @@ def test_chunks_of_any_size_find_the_same_neighbours(budget, monkeypatch):
     assert torch.equal(backward, truth.argmin(-2))
 
 
-def test_trees_and_device_search_agree_with_the_products(monkeypatch):
+def test_trees_agree_with_all_distances():
     x, y = clouds(4, 50, seed=1), clouds(4, 60, seed=2)
-    found = nearest_neighbours(x, y)
-    assert torch.equal(neighbours.kdtree_neighbours(x, y), found)
-    # What an accelerator would run.
-    monkeypatch.setattr(neighbours, "_search_distances", neighbours.squared_distances)
-    assert torch.equal(nearest_neighbours(x, y), found)
+    assert torch.equal(neighbours.kdtree_neighbours(x, y), nearest_neighbours(x, y))
 
 
 @pytest.mark.parametrize("distance", DISTANCES)

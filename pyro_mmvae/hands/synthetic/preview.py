@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from pyro_mmvae.data.images import read_colour, read_values
 from pyro_mmvae.hands.rhd_format import BONES, annotation_path, decode_depth, read_annotations, sample_paths
 
 _FINGER_COLOURS = ((230, 60, 60), (240, 170, 30), (60, 190, 70), (50, 130, 240), (190, 80, 220))
@@ -46,7 +47,8 @@ def _depth_grey(depth: np.ndarray) -> np.ndarray:
 
 
 def _row(root: Path, split: str, index: int, annotation: dict[str, np.ndarray]) -> np.ndarray:
-    color, depth, mask = (np.asarray(Image.open(path)) for path in sample_paths(root, split, index))
+    paths = sample_paths(root, split, index)
+    color, depth, mask = np.asarray(read_colour(paths.color)), read_values(paths.depth, 3), read_values(paths.mask, 1)
     overlay = draw_skeleton(color, annotation["uv_vis"])
     return np.concatenate([color, overlay, _depth_grey(decode_depth(depth)), mask_colours(mask)], axis=1)
 

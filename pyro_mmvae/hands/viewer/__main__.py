@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command line; returns the exit status, 2 after an error that a user can mend."""
     args = _parser().parse_args(arguments)
     try:
         items = [item for file in args.files for item in load(file, args.sample)]
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             show(items)
     except (OSError, ValueError, ImportError, NoDisplayError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pyro_mmvae.data.npz import read_npz
 from pyro_mmvae.data.ply import read_ply
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
+
+_FARTHEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,14 @@ def load(path: str | Path, sample: int = 0) -> list[Item]:
     path = Path(path)
     if path.suffix.lower() == ".ply":
         cloud = read_ply(path)
-        return [Item(path.stem, cloud.points, colors=cloud.colors)]
+        return [Item(path.stem, _checked(path, cloud.points), colors=cloud.colors)]
     if path.suffix.lower() == ".npz":
         return _load_npz(path, sample)
     raise ValueError(f"{path}: expected a .ply or .npz file, got {path.suffix or 'no ending'}")
 
 
 def _load_npz(path: Path, sample: int) -> list[Item]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files if name.endswith(("cloud", "pose"))}
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise ValueError(f"{path}: expected an .npz file of plain arrays ({error})") from error
+    found = read_npz(path, lambda name: name.endswith(("cloud", "pose")))
     if not found:
         raise ValueError(f"{path}: expected arrays named '...cloud' (P, 3) or '...pose' (21, 3), got none")
     return [_item(path, name, array, sample) for name, array in found.items()]
@@ -72,7 +70,15 @@ def _item(path: Path, name: str, array: np.ndarray, sample: int) -> Item:
         array = array[sample]
     is_hand = name.endswith("pose")
     wanted = (NUM_JOINTS, 3) if is_hand else (array.shape[0] if array.ndim else 0, 3)
-    if array.shape != wanted or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        shape = "(21, 3)" if is_hand else "(P, 3)"
-        raise ValueError(f"{path}: expected {name!r} of shape {shape}, finite numbers, got {array.shape}")
-    return Item(f"{path.stem}: {name}", array.astype(np.float64), is_hand)
+    shape = "(21, 3)" if is_hand else "(P, 3)"
+    if array.shape != wanted or array.dtype.kind not in "fiu":
+        raise ValueError(f"{path}: expected {name!r} of shape {shape}, numbers, got {array.dtype} of {array.shape}")
+    return Item(f"{path.stem}: {name}", _checked(path, array), is_hand)
+
+
+def _checked(path: Path, points: np.ndarray) -> np.ndarray:
+    points = points.astype(np.float64)
+    # NaN fails the comparison too; beyond, neither a window nor a picture finds room for them.
+    if not (np.abs(points) <= _FARTHEST).all():
+        raise ValueError(f"{path}: expected finite coordinates of at most {_FARTHEST:g}")
+    return points
