@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,6 @@ from lightning.pytorch.callbacks import Callback
 from pyro_mmvae.batch import batch_of
 from pyro_mmvae.files import replace_file
 from pyro_mmvae.place import Place
-
-SUM, COUNT = ":sum", ":count"
-"""Endings of what `Training.log_mean` logs."""
-
-
-def _means(logged: Mapping[str, float]) -> dict[str, float]:
-    """Divide sums by counts; a mean over nothing is left out, all else stays."""
-    found: dict[str, float] = {}
-    for name, value in logged.items():
-        if name.endswith(SUM):
-            mean = name.removesuffix(SUM)
-            if count := logged[mean + COUNT]:
-                found[mean] = value / count
-        elif not name.endswith(COUNT):
-            found[name] = value
-    return found
 
 
 class History(Callback):
@@ -53,11 +36,9 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Add a row; validation has run by now."""
-        metrics = _means({name: float(v) for name, v in trainer.callback_metrics.items() if "/" in name})
+        metrics = {name: float(v) for name, v in trainer.callback_metrics.items() if "/" in name}
         place: Place = getattr(pl_module, "place", Place())
         epoch, step = place.first_epoch + trainer.current_epoch, place.first_step + trainer.global_step
-        if trainer.logger is not None:
-            trainer.logger.log_metrics(metrics, step)
         phase = {"phase": float(place.phase)} if place.phases > 1 else {}
         self.rows.append({"epoch": float(epoch), "step": float(step), **phase, **metrics, **self.extra})
         if trainer.is_global_zero:

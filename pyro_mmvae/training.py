@@ -19,7 +19,6 @@ from torch.utils.data import DataLoader
 from pyro_mmvae.batch import batch_of
 from pyro_mmvae.data.loader import EpochLoader
 from pyro_mmvae.freezing import Freezer
-from pyro_mmvae.history import COUNT, SUM
 from pyro_mmvae.history import History as History
 from pyro_mmvae.learning_rate import LearningRate, RateSchedule
 from pyro_mmvae.objective import Loss
@@ -149,6 +148,11 @@ class Training(lightning.LightningModule):
         if batch_of(batch).size:
             self._step(batch, "val")
 
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Log the loss and its parts on test data."""
+        if batch_of(batch).size:
+            self._step(batch, "test")
+
     def _step(self, batch: Any, stage: str) -> Tensor:
         inner = batch_of(batch)
         bound = self.loss.bound(inner)
@@ -160,10 +164,12 @@ class Training(lightning.LightningModule):
         return loss
 
     def log_mean(self, name: str, total: Tensor, count: Tensor) -> None:
-        """Log a sum and a count; `History` divides the epoch's, over all processes, so that every sample counts once.
+        """Log a mean by sum and count: those of an epoch and of all processes are divided, so every sample counts once.
+
+        At the end of the epoch every logger and callback of Lightning has it by its name.
 
         Args:
-            name: of the mean, `train/...` or `val/...`.
+            name: of the mean, `train/...`, `val/...` or `test/...`; the same names in all processes.
             total: sum over the samples that have the quantity, a scalar.
             count: number of these samples, a scalar.
         """
@@ -180,19 +186,26 @@ class Training(lightning.LightningModule):
             self._flush("train/")
 
     def on_validation_epoch_end(self) -> None:
-        """Hand the sums over the held-out samples to Lightning, and their mean loss, on which a run may be stopped."""
-        loss = self._totals.get("val/loss")
+        """Hand the sums over the held-out samples to Lightning; a run may be stopped on any of them."""
         self._flush("val/")
-        if loss is not None:
-            total, count = self.trainer.strategy.reduce(torch.stack(loss), reduce_op="sum")
-            self.log("val/loss", total / count.clamp_min(1), logger=False)
+
+    def on_test_epoch_end(self) -> None:
+        """Hand the sums over the test samples to Lightning."""
+        self._flush("test/")
 
     def _flush(self, stage: str) -> None:
-        for name in [name for name in self._totals if name.startswith(stage)]:
-            for suffix, value in zip((SUM, COUNT), self._totals.pop(name), strict=True):
-                self.log(
-                    name + suffix, value, on_step=False, on_epoch=True, reduce_fx="sum", sync_dist=True, logger=False
-                )
+        """Log the means of a stage, over the samples of all processes; a mean over nothing is left out."""
+        names = sorted(name for name in self._totals if name.startswith(stage))
+        if not names:
+            return
+        dtype = self._totals[names[0]][0].dtype
+        sums = torch.stack([torch.stack(self._totals.pop(name)).to(dtype) for name in names])
+        # One wait for the device in an epoch.
+        for name, (total, count) in zip(
+            names, self.trainer.strategy.reduce(sums, reduce_op="sum").tolist(), strict=True
+        ):
+            if count:
+                self.log(name, total / count, on_step=False, on_epoch=True, batch_size=1)
 
     def on_validation_start(self) -> None:
         """Look for divergence before a held-out sample meets a broken network."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import signal
+from pathlib import Path
 
 import lightning
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 import torch
 from killed import run, same_when_killed
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import CSVLogger
 from support import build, data, pair
 
 from pyro_mmvae import Batch
@@ -189,3 +192,45 @@ def test_plain_loaders_with_workers_are_warned_of(tmp_path):
     run(tmp_path, kill=(2, 1), workers=1, plain_loader=True, expect=-signal.SIGKILL)
     run(tmp_path, workers=1, plain_loader=True, resume=True)
     assert "EpochLoader" in (tmp_path / "errors.txt").read_text()
+
+
+class TestLoggers:
+    """Every logger and callback of Lightning has the means, without `History`."""
+
+    def trainer(self, **options):
+        common = {"accelerator": "cpu", "enable_progress_bar": False, "enable_model_summary": False, "max_epochs": 2}
+        return lightning.Trainer(**{**common, "logger": False, "enable_checkpointing": False, **options})
+
+    def test_a_logger_of_lightning_has_the_means(self, tmp_path):
+        logger = CSVLogger(tmp_path)
+        history = History(tmp_path / "history.csv")
+        self.trainer(logger=logger, log_every_n_steps=1, callbacks=[history]).fit(Training(small_loss()), *loaders())
+        with Path(logger.log_dir, "metrics.csv").open() as file:
+            rows = [row for row in csv.DictReader(file) if row["val/loss"]]
+        assert [float(row["val/loss"]) for row in rows] == pytest.approx(history.series("val/loss")[1])
+        assert {"train/loss", "val/kl|a", "train/kl|a"} <= set(rows[0])
+
+    @pytest.mark.parametrize("stage", ["val", "test"])
+    def test_validate_and_test_return_means_over_samples(self, stage):
+        loss = small_loss().eval()
+        batches = [Batch.of(data())[:4], Batch.of(data())[4:]]
+        trainer = self.trainer()
+        run = trainer.validate if stage == "val" else trainer.test
+        (found,) = run(Training(loss), torch.utils.data.DataLoader(batches, batch_size=None), verbose=False)
+        assert math.isfinite(found[f"{stage}/loss"])
+        assert f"{stage}/kl|a" in found
+
+    def test_any_mean_can_be_monitored(self):
+        stop = lightning.pytorch.callbacks.EarlyStopping("val/kl|a", patience=1, mode="max")
+        self.trainer(callbacks=[stop]).fit(Training(small_loss()), *loaders())
+        assert stop.best_score.isfinite()
+
+
+def loaders():
+    batch = Batch.of(data())
+    return [torch.utils.data.DataLoader([batch, batch], batch_size=None) for _ in range(2)]
+
+
+def small_loss():
+    model, guide = pair("poe")
+    return build("mixing", guide)(model, guide)

@@ -14,6 +14,8 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
+from pyro_mmvae.data.images import UnreadableImageError, read_colour
+
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
@@ -49,9 +51,8 @@ class Photos:
 
     def _read(self, path: Path) -> Tensor | None:
         try:
-            with Image.open(path) as file:
-                upright = ImageOps.exif_transpose(file).convert("RGB")
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            upright = read_colour(path)
+        except (OSError, UnreadableImageError) as error:
             self.failed[path.name] = str(error)
             return None
         image = ImageOps.fit(upright, (self.size, self.size), Image.Resampling.BILINEAR)
