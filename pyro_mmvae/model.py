@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.modality import Modality
+from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.shapes import over_leading
 
 
-class MultimodalVAE(nn.Module):
+class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES}):
     """Multimodal latent-variable model: z ~ N(0, I), and every modality is independent given z.
 
     It knows nothing of experts, beta or particles: those belong to guides and objectives. It may be run under

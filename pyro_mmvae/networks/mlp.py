@@ -10,6 +10,8 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from pyro_mmvae.recorded import Recorded
+
 Activation = Callable[[], nn.Module]
 """Makes an activation layer, as `torch.nn.ReLU` does."""
 
@@ -34,7 +36,7 @@ def fully_connected(sizes: Sequence[int], activation: Activation = nn.ReLU) -> n
     return nn.Sequential(*layers)
 
 
-class MLPEncoder(nn.Module):
+class MLPEncoder(Recorded, nn.Module):
     """Encoder that flattens its input: images of digits, one-hot labels, forces, poses.
 
     Args:
@@ -70,7 +72,7 @@ class MLPEncoder(nn.Module):
         return cls((1, 4, 4), widths=(8, 6)), torch.rand(3, 1, 4, 4)
 
 
-class MLPDecoder(nn.Module):
+class MLPDecoder(Recorded, nn.Module):
     """Decoder of fully connected layers, the last one linear.
 
     Args:
