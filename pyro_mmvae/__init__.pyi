@@ -6,7 +6,12 @@ from .modality import Modality as Modality
 from .model import MultimodalVAE as MultimodalVAE
 from .objective import Loss as Loss
 from .objective import Objective as Objective
+from .recorded import Recorded as Recorded
 from .schedules import Schedule as Schedule
+from .storage import from_pretrained as from_pretrained
+from .storage import load as load
+from .storage import push_to_hub as push_to_hub
+from .storage import save as save
 from .table import Alignment as Alignment
 from .table import Table as Table
 from .table import Term as Term
