@@ -2,10 +2,14 @@ from .batch import Batch as Batch
 from .bound import Bound as Bound
 from .errors import IncompatibleError as IncompatibleError
 from .guide import Guide as Guide
+from .imputation import ImputedBatch as ImputedBatch
+from .imputation import impute as impute
 from .modality import Modality as Modality
 from .model import MultimodalVAE as MultimodalVAE
 from .objective import Loss as Loss
 from .objective import Objective as Objective
+from .prediction import Prediction as Prediction
+from .prediction import predictive as predictive
 from .recorded import Recorded as Recorded
 from .schedules import Schedule as Schedule
 from .storage import from_pretrained as from_pretrained
