@@ -1,5 +1,6 @@
 from .batch import Batch as Batch
 from .bound import Bound as Bound
+from .data.collate import collate as collate
 from .errors import IncompatibleError as IncompatibleError
 from .guide import Guide as Guide
 from .imputation import ImputedBatch as ImputedBatch
