@@ -17,10 +17,11 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.mixture import central_point
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.modality import Modality
+from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.requirements import Requirement
 
 
-class Guide(nn.Module, ABC):
+class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
     """Inference program q(z | x_S), for any subset S of its inputs and any pattern of missing values.
 
     A subclass writes `posterior`. Subset and missing values reach it as one mask, `batch.observed`, whose
@@ -151,7 +152,7 @@ class Experts(NamedTuple):
     """Standard deviations, shape `(B, M, D)`."""
 
 
-class GaussianHead(nn.Module):
+class GaussianHead(Recorded, nn.Module):
     """Fully connected layer from features to the mean and standard deviation of a Gaussian.
 
     Args:

@@ -11,14 +11,16 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.modality import Modality
 from pyro_mmvae.priors.base import Prior
 from pyro_mmvae.priors.standard_normal import StandardNormal
+from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.shapes import over_leading
 
 
-class MultimodalVAE(nn.Module):
+class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES}):
     """Multimodal latent-variable model: z ~ p(z), and every modality is independent given z.
 
     It knows nothing of experts, beta or particles: those belong to guides and objectives. It may be run under
@@ -78,6 +80,9 @@ class MultimodalVAE(nn.Module):
     def forward(self, batch: Batch, prior: TorchDistribution | None = None) -> Tensor:
         """Run the generative program on the modalities that the batch holds.
 
+        Under `pyro.infer.Predictive` every modality is generated where it is not observed, whether the batch holds it
+        or not; observed values are handed back.
+
         Args:
             batch: modalities that the model does not generate are ignored; what is not observed is masked.
             prior: p(z), if it is at hand; making it may take the pass of a network.
@@ -87,11 +92,30 @@ class MultimodalVAE(nn.Module):
         """
         with pyro.plate("data", batch.size, dim=-1):
             z = pyro.sample("z", self.prior() if prior is None else prior)
+            predicting = poutine.get_mask() is False  # so says Predictive: nobody wants a density
             for name in self.names:
-                if name in batch.data:
+                if predicting:
+                    self._generate(z, name, batch)
+                elif name in batch.data:
                     with poutine.mask(mask=batch.observed[name]):
                         pyro.sample(name, self.decode(z, name), obs=batch.data[name])
         return z
+
+    def _generate(self, z: Tensor, name: str, batch: Batch) -> None:
+        """Sample a modality where it is not observed; observed values are handed back."""
+        if not self.normalised([name]):
+            if name not in batch.data:
+                return
+            if not bool(batch.observed[name].all()):
+                raise IncompatibleError(
+                    f"the likelihood {type(self.likelihood(name)).__name__} of {name!r} is an energy and cannot be "
+                    f"drawn from; leave it out by batch.only([...]), or decode a point with model.predict(z, {name!r})"
+                )
+        distribution, value = self.decode(z, name), batch.data.get(name)
+        if value is not None and not bool((observed := batch.observed[name]).all()):
+            seen = observed.reshape(observed.shape + (1,) * len(distribution.event_shape))
+            value = torch.where(seen, value, distribution.sample())
+        pyro.sample(name, distribution, obs=value)
 
     def decode(self, z: Tensor, name: str) -> TorchDistribution:
         """Return p(x_m | z).

@@ -319,13 +319,13 @@ class Loss(ELBOModule):
             self.elbo.step += 1
         return bound
 
-    def get_extra_state(self) -> dict[str, int]:
-        """Return what the state dict holds besides tensors."""
-        return {"step": self.elbo.step}
+    def get_extra_state(self) -> Tensor:
+        """Return the step count; as a tensor, so that a state dict holds nothing else."""
+        return torch.tensor(self.elbo.step, device="cpu")
 
-    def set_extra_state(self, state: Mapping[str, int]) -> None:
-        """Take the step count from a state dict."""
-        self.elbo.step = int(state["step"])
+    def set_extra_state(self, state: Tensor | Mapping[str, int]) -> None:
+        """Take the step count from a state dict; earlier versions wrote it as `{"step": count}`."""
+        self.elbo.step = int(state["step"] if isinstance(state, Mapping) else state)
 
 
 class _Posterior(Messenger):

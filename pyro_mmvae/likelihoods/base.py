@@ -9,8 +9,10 @@ from typing import Self
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
+from pyro_mmvae.recorded import Recorded
 
-class Likelihood(nn.Module, ABC):
+
+class Likelihood(Recorded, nn.Module, ABC):
     """The conditional density p(x_m | z) of one modality, given its decoder's output.
 
     Args:

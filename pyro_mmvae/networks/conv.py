@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae.networks.norms import Norm, group_norm
+from pyro_mmvae.recorded import Recorded
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(Recorded, nn.Module):
     """Convolutions that halve the map until it is about 4 x 4, then one fully connected layer.
 
     The mirror of `DCGANDecoder`. It takes images, or maps of class numbers, which it turns into one-hot

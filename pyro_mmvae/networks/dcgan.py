@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae.networks.norms import Norm, group_norm
+from pyro_mmvae.recorded import Recorded
 
 
-class DCGANDecoder(nn.Module):
+class DCGANDecoder(Recorded, nn.Module):
     """Transposed convolutions that double a 4 x 4 map until it has the size asked for.
 
     No activation follows the last layer: the likelihood says what its parameters are (logits, locations).

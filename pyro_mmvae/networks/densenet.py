@@ -13,9 +13,10 @@ from torchvision.models import DenseNet, DenseNet121_Weights
 
 from pyro_mmvae.networks.mlp import fully_connected
 from pyro_mmvae.networks.pretrained import ImageNetNormalise, imagenet_weights
+from pyro_mmvae.recorded import Recorded
 
 
-class DenseNetEncoder(nn.Module):
+class DenseNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weights_path": None}):
     """DenseNet without its classifier (Huang et al., 2017, arXiv:1608.06993), of torchvision's layers.
 
     It normalises by batch statistics throughout; `ResNetEncoder` says what that means for missing images.

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from pyro_mmvae.recorded import Recorded
 
-class Fold(nn.Module):
+
+class Fold(Recorded, nn.Module):
     """One folding: a network on each point beside the codeword, shared by all points.
 
     The first layer is linear in [codeword, point], so the codeword's part is computed once per sample and
@@ -39,7 +41,7 @@ class Fold(nn.Module):
         return self.rest(from_code.unsqueeze(1) + from_points)
 
 
-class FoldingNetDecoder(nn.Module):
+class FoldingNetDecoder(Recorded, nn.Module):
     """Decoder that folds a flat square grid into a cloud, twice.
 
     References:

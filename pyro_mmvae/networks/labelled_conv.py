@@ -9,8 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from pyro_mmvae.recorded import Recorded
 
-class LabelledConvEncoder(nn.Module):
+
+class LabelledConvEncoder(Recorded, nn.Module):
     """Convolutions over an image, then one fully connected layer that is told the class as well.
 
     Korthals et al. 2019, table 2: one channel by 2 x 2, then `width` channels by 2 x 2 with stride 2, by 3 x 3 and by 3
@@ -55,7 +57,7 @@ class LabelledConvEncoder(nn.Module):
         return cls((1, 6, 4), classes=3, width=4, out_features=5), torch.rand(3, 27)
 
 
-class MirroredConvDecoder(nn.Module):
+class MirroredConvDecoder(Recorded, nn.Module):
     """The layers of `LabelledConvEncoder` in reverse, each with its number of channels; the last one is linear.
 
     Args:

@@ -10,6 +10,8 @@ from typing import Literal, Self
 import torch
 from torch import Tensor, nn
 
+from pyro_mmvae.recorded import Recorded
+
 Activation = Callable[[], nn.Module] | Literal["relu", "tanh"]
 """Makes an activation layer, as `torch.nn.ReLU` does; or the name of one."""
 
@@ -35,7 +37,7 @@ def fully_connected(sizes: Sequence[int], activation: Activation = nn.ReLU) -> n
     return nn.Sequential(*layers)
 
 
-class MLPEncoder(nn.Module):
+class MLPEncoder(Recorded, nn.Module):
     """Encoder that flattens its input: images of digits, one-hot labels, forces, poses.
 
     Args:
@@ -71,7 +73,7 @@ class MLPEncoder(nn.Module):
         return cls((1, 4, 4), widths=(8, 6)), torch.rand(3, 1, 4, 4)
 
 
-class MLPDecoder(nn.Module):
+class MLPDecoder(Recorded, nn.Module):
     """Decoder of fully connected layers, the last one linear.
 
     Args:

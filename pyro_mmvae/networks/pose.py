@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae.networks.mlp import MLPDecoder
+from pyro_mmvae.recorded import Recorded
 
 
-class PoseDecoder(nn.Module):
+class PoseDecoder(Recorded, nn.Module):
     """Fully connected layers from the latent to a pose; four of them by default (Gupta, 2021, section 4.2).
 
     Args:

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae.data.restricted_pickle import UnsafePickleError
+from pyro_mmvae.recorded import Recorded
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-class ImageNetNormalise(nn.Module):
+class ImageNetNormalise(Recorded, nn.Module):
     """Takes ImageNet's mean colour off images in [0, 1] and divides by its standard deviation."""
 
     mean: Tensor

@@ -14,9 +14,10 @@ from torchvision.models.resnet import BasicBlock
 from pyro_mmvae.networks.mlp import fully_connected
 from pyro_mmvae.networks.norms import Norm, group_norm
 from pyro_mmvae.networks.pretrained import ImageNetNormalise, imagenet_weights
+from pyro_mmvae.recorded import Recorded
 
 
-class ResNetEncoder(nn.Module):
+class ResNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weights_path": None}):
     """ResNet-18 without its classifier (He et al., 2016, arXiv:1512.03385), made of torchvision's blocks.
 
     Parameters carry torchvision's names, so that weights trained on ImageNet fit.

@@ -9,8 +9,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from pyro_mmvae.recorded import Recorded
 
-class PermutationEquivariant(nn.Module):
+
+class PermutationEquivariant(Recorded, nn.Module):
     r"""Permutation-equivariant linear layer.
 
     .. math:: y_n = x_n \Gamma + \max_m x_m \Lambda + b
@@ -38,7 +40,7 @@ class PermutationEquivariant(nn.Module):
         return self.point(points) + self.cloud(points.max(1, keepdim=True).values)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Recorded, nn.Module):
     """Two permutation-equivariant layers beside a shortcut, which is linear where the width changes.
 
     The second layer starts at zero, the block as its shortcut: without normalisation layers this trains better
@@ -61,7 +63,7 @@ class ResidualBlock(nn.Module):
         return (self.shortcut(points) + self.second(self.first(points).relu())).relu()
 
 
-class ResPEL(nn.Module):
+class ResPEL(Recorded, nn.Module):
     """Point encoder of residual permutation-equivariant blocks, pooled by the maximum over the points.
 
     Takes any number of points in any order; a point given twice counts once.

@@ -9,6 +9,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
 from pyro_mmvae.distributions.mixture import central_point
+from pyro_mmvae.recorded import Recorded
 from pyro_mmvae.requirements import Requirement
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pyro_mmvae.guide import Guide
 
 
-class Prior(nn.Module, ABC):
+class Prior(Recorded, nn.Module, ABC):
     """The density p(z) of a model; its parameters are trained with those of the model.
 
     Args:
