@@ -31,9 +31,8 @@ class PairData(MemoryData):
         validation = self._draw(config, size, held_out, held_out + 1)
         test = self._draw(config, size, seed + 1, seed + 3)
         title = f"{config.pairs} pairs of {config.first or 'digits'} and {config.second or 'rendered shapes'}"
-        super().__init__(
-            config, InMemory(train.as_batch()), InMemory(validation.as_batch()), InMemory(test.as_batch()), title
-        )
+        sets = [InMemory(part.as_batch()) for part in (train, validation, test)]
+        super().__init__(config, sets[0], sets[1], sets[2], title)
         self.pairs = validation if config.judge == "validation" else test
 
     def _draw(self, config: Config, size: int, seed: int, order: int) -> Pairs:

@@ -21,8 +21,7 @@ from pyro_mmvae.experiments.entangled.presets import PUBLISHED
 from pyro_mmvae.likelihoods import Bernoulli, CrossEntropy
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 
-ENERGY = "minus cross-entropy of grey pixels minus KL"
-"""What stands in the place of a bound where there is no likelihood."""
+ENERGY = "minus cross-entropy of grey pixels minus KL"  # in the place of a bound where there is no likelihood
 QUANTITIES = {"joint": Quantity(NAMES), "a": Quantity(NAMES[:1]), "b": Quantity(NAMES[1:])}
 
 
@@ -48,8 +47,8 @@ class Experiment(experiment.Experiment[Config]):
         config, model, guide = self.config, loss.model, loss.guide
         given = tuple(name for name in NAMES if name in guide.inputs)
         bound = bounds(model, guide, data.judged_batch(), {given: {"joint": QUANTITIES["joint"]}}, seed=config.seed)
-        options, likely = {"num_samples": config.num_samples, "seed": config.seed}, config.pixels == "binary"
-        found = grid(model, guide, data.judged(), {given: QUANTITIES}, **options) if likely else {}
+        wanted, options = {given: QUANTITIES}, {"num_samples": config.num_samples, "seed": config.seed}
+        found = grid(model, guide, data.judged(), wanted, **options) if config.pixels == "binary" else {}
         metrics = {"elbo": bound, "log_likelihood": found, "published_grey": PUBLISHED[config.pairs]}
         return Evaluation(metrics, self._report(metrics), partial(draw_figures, config, loss, data))
 
