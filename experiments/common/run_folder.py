@@ -80,7 +80,8 @@ def refuse_other_options(config: RunConfig) -> None:
         ValueError: names them.
     """
     path = config.run / CONFIG
-    if not path.exists():
+    begun = any((config.run / file).exists() for file in (CHECKPOINT, METRICS))
+    if not (path.exists() and begun):  # one that failed before its first epoch leaves its configuration and no more
         return
     old, new = asdict(configuration.read(type(config), path)), asdict(config)
     changed = {n: (old[n], new[n]) for n in old if n not in FREE | config.free and old[n] != new[n]}

@@ -101,6 +101,7 @@ class TestPlan:
         config = mog(tmp_path)
         (run,), _ = plan(config, TINY)
         run.folder.mkdir(parents=True)
+        (run.folder / METRICS).write_text("{}")
         (run.folder / "config.yaml").write_text("experiment: mog\nguide: poe\nepochs: 3\n")
         with pytest.raises(ValueError, match="epochs: 3 -> 2"):
             plan(config, TINY)

@@ -23,12 +23,13 @@ def test_weights_are_averaged_over_clean_and_over_corrupted_samples():
     spoilt = torch.tensor([True, False, False, True, False, False])
     for rows in (slice(0, 2), slice(2, 6)):
         scores.add(guide, batch[rows], {"b": spoilt[rows]})
-    found, weights = scores.mean(), guide.weights(batch).mean(-1)
-    for m, name in enumerate(guide.inputs):
+    found = scores.mean()
+    weights = {name: weight.mean(-1) for name, weight in guide.weights(batch).items()}
+    for name in guide.inputs:
         clean = ~spoilt if name == "b" else torch.ones(6, dtype=torch.bool)
-        assert found[name]["clean"] == pytest.approx(weights[clean, m].mean().item(), abs=1e-6)
+        assert found[name]["clean"] == pytest.approx(weights[name][clean].mean().item(), abs=1e-6)
         assert ("corrupted" in found[name]) == (name == "b")
-    assert found["b"]["corrupted"] == pytest.approx(weights[spoilt, guide.inputs.index("b")].mean().item(), abs=1e-6)
+    assert found["b"]["corrupted"] == pytest.approx(weights["b"][spoilt].mean().item(), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["poe", "crossmodal"])
