@@ -103,7 +103,7 @@ def build_guide(name: str, modalities: Sequence[Modality], latent_dim: int, pair
     chosen = options(pairs)
     try:
         return guides.load(name)(modalities, latent_dim, **chosen)
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:  # PyTorch's word for sizes that cannot be
         raise ValueError(f"--guide-options {chosen} do not fit the guide {name!r}: {error}") from error
 
 

@@ -104,7 +104,7 @@ class RunConfig:
     """Stop when held-out samples have not improved for this many epochs. None: never."""
     judge: Literal["test", "validation"] = "test"
     """Samples that the results are of; choose by those held out from training, so that nobody tunes on the test set."""
-    seed: int = 0
+    seed: Count = 0
     """Of everything random."""
 
     device: str = "auto"

@@ -240,6 +240,7 @@ def test_options_out_of_range_are_refused_before_training(name, field, value, tm
         (["--objective", "elbo"], "unknown name 'elbo' in pyro_mmvae.objectives"),
         (["--objective", "jmvae", "--objective-options", "gamma=2"], "do not fit the objective 'jmvae'"),
         (["--objective-options", "alpha"], "expected name=value"),
+        (["--guide", "gpoe", "--guide-options", "hidden=-3"], "do not fit the guide 'gpoe'"),
         (["--paper", "nobody1900"], "--paper: expected one of"),
         (["--batch-size", "33", "--devices", "2"], "does not divide among 2 processes"),
         (["--resume"], "nothing to resume"),
