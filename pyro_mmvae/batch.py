@@ -60,7 +60,8 @@ class Batch:
     @property
     def size(self) -> int:
         """Number of samples, B."""
-        return int(next(iter(self.data.values())).shape[0])
+        # Not made an int: `torch.export` would take that for a fixed size.
+        return next(iter(self.data.values())).shape[0]
 
     @property
     def device(self) -> torch.device:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 Allowed = Iterable[str | type] | Mapping[str, Any]
-"""Classes of other packages: `"package.module:Class"`, the class itself, or `{"name in the file": class}`."""
+"""Classes of other packages, as names or as classes; or a mapping from names in the file to classes."""
 
 _PACKAGE = __name__.split(".")[0]
 _OWN = re.compile(rf"{_PACKAGE}(\.[a-z][a-z0-9_]*)+:[A-Za-z][A-Za-z0-9]*")

@@ -43,7 +43,7 @@ def test_commands_are_one_line_each(marker, line):
     assert block_after(marker, "bash") == line + "\n"
 
 
-def test_the_example_predicts_the_label_from_one_sensor():
+def test_the_example_predicts_the_label_from_one_sensor(tmp_path, monkeypatch):
     scope: dict = {}
     exec(compile(block_after("example", "python"), "README.md", "exec"), scope)
     assert scope["accuracy"] > 0.6  # one in three by chance
@@ -51,6 +51,9 @@ def test_the_example_predicts_the_label_from_one_sensor():
     exec(compile(block_after("likelihood example", "python"), "README.md, likelihood", "exec"), scope)
     exec(compile(block_after("lightning example", "python"), "README.md, Lightning", "exec"), scope)
     assert scope["trainer"].global_step == 18
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block_after("saving example", "python"), "README.md, saving", "exec"), scope)
+    assert scope["camera"].mean["camera"].shape == (300, 32)
 
 
 def test_there_is_one_place_for_results():
@@ -206,6 +209,26 @@ def test_estimators_and_comparison():
     assert scope["image_alone"].mean > -20 * 0.693
     assert scope["generated"].mean > scope["image_alone"].mean
     assert scope["generated"].summary()["khat_over_0.7"] < 0.6
+
+
+def test_your_own_data():
+    scope = runpy.run_path(str(SNIPPETS / "your_own_data.py"))
+    assert scope["held_out"].observed["force"].float().mean() < 0.9
+    assert all(share > 0.8 for share in scope["accuracy"].values())  # one in three by chance
+    assert 0.75 < scope["within"].float().mean() < 0.99  # nine in ten are to be
+    picture = scope["held_out"].data["picture"]
+    alone = scope["predictive"](scope["model"], scope["guide"], scope["held_out"], given="picture", of="label")
+    assert (scope["probability"].argmax(-1) == alone.mean["label"].argmax(-1)).float().mean() > 0.95
+    assert scope["label_of"](picture[:1], torch.zeros(1, 4)).shape == (1, 3)
+
+
+def test_save_load_share():
+    scope = runpy.run_path(str(SNIPPETS / "save_load_share.py"))
+    assert "Spectrum" in scope["refusal"]
+    assert "not imported" in scope["refusal"]
+    assert scope["force"].draws["force"].shape == (200, 5, 3)
+    assert scope["whole"].filled["force"].tolist() == [True, True, False, False, False]
+    assert torch.equal(scope["again"].decoders["sound"].output.weight, scope["model"].decoders["sound"].output.weight)
 
 
 def test_phases():
