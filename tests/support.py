@@ -45,9 +45,9 @@ def build(objective_name: str, guide: Guide, **options) -> Objective:
 
 
 def with_table(objective: Objective, table: Table) -> Objective:
-    """Return the same objective over another table."""
+    """Return the same objective over another table, which need not have what the bound requires of its own."""
     other = copy.copy(objective)
-    other.table = table
+    other.table, other.requires = table, ()
     return other
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, own_targets, powerset, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, own_targets, powerset, weights_of
 
 
 def smvae(
@@ -35,8 +35,10 @@ def smvae(
         seed: of the subsets that are drawn.
 
     Raises:
-        ValueError: `num_subsets` is less than one, a row has nothing to decode, or there are more than 12 inputs.
+        ValueError: names or weights that `Term` refuses; `num_subsets` is less than one, a row has nothing to decode,
+            or there are more than 12 inputs.
     """
+    inputs = inputs_of(inputs)
     weights, subsets = weights_of(targets), powerset(inputs)
     rows = [Term(s, own_targets(s, inputs, weights), kl=beta, weight=1 / len(subsets)) for s in subsets]
     return Objective(Table(rows, name="smvae", max_terms=num_subsets), num_particles=num_particles, seed=seed)
