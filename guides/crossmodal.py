@@ -10,7 +10,7 @@ from pyro.distributions import TorchDistribution
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.product import product_of_normals
 from pyro_mmvae.guide import ExpertGuide
-from pyro_mmvae.modality import Modality
+from pyro_mmvae.modality import Modality, distinct
 
 
 class Crossmodal(ExpertGuide):
@@ -26,7 +26,7 @@ class Crossmodal(ExpertGuide):
     """
 
     def __init__(self, modalities: Sequence[Modality], latent_dim: int, *, source: str | None = None) -> None:
-        encoded = [m for m in modalities if m.encoder is not None]
+        encoded = [m for m in distinct(modalities) if m.encoder is not None]
         chosen = [m for m in encoded if source in (None, m.name)][:1]
         if encoded and not chosen:
             raise ValueError(f"source {source!r} has no encoder; choose one of {[m.name for m in encoded]}")

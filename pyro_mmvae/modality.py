@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import nn
 
+from pyro_mmvae.arguments import check_name
 from pyro_mmvae.likelihoods.base import Likelihood
 
 
@@ -14,12 +16,17 @@ class Modality:
     """A modality: how it is encoded, decoded and scored. Either network may be absent.
 
     Args:
-        name: name of the Pyro site and key of the batch.
+        name: name of the Pyro site and key of the batch. It has no dots and is none of those that Pyro or PyTorch have
+            given away, such as "z", "data" and "type".
         likelihood: turns the decoder's output into p(x_m | z).
         decoder: module `(N, D) -> (N, *likelihood.param_shape)`. Without one the modality is only looked at.
         encoder: module `(N, *event_shape) -> (N, F)`, features from which a guide makes its expert. Without one
             the modality is only predicted (a hand's pose, say).
         features: F; read off the encoder (its `out_features`, or its last linear layer) when left out.
+
+    Raises:
+        ValueError: a name that Pyro or PyTorch cannot hold, neither encoder nor decoder, or a decoder without a
+            likelihood.
     """
 
     name: str
@@ -30,6 +37,7 @@ class Modality:
 
     def __post_init__(self) -> None:
         """Refuse what could not work later."""
+        check_name(self.name)
         if self.decoder is None and self.encoder is None:
             raise ValueError(f"modality {self.name!r} needs an encoder, a decoder or both, got neither")
         if self.decoder is not None and self.likelihood is None:
@@ -51,6 +59,22 @@ class Modality:
                 f"pass Modality(..., features=F) or give the encoder an attribute `out_features`"
             )
         return width
+
+
+def distinct(modalities: Iterable[Modality]) -> list[Modality]:
+    """Return modalities, each of another name.
+
+    Raises:
+        TypeError: something else is among them.
+        ValueError: two have one name.
+    """
+    found = list(modalities)
+    if others := [type(m).__name__ for m in found if not isinstance(m, Modality)]:
+        raise TypeError(f"expected a list of Modality, got {others} in it")
+    names = [m.name for m in found]
+    if len(set(names)) != len(names):
+        raise ValueError(f"modalities need distinct names, got {names}")
+    return found
 
 
 def _width(encoder: nn.Module) -> int | None:

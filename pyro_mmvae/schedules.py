@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from pyro_mmvae.arguments import check_count, check_number
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A weight that moves from one value to another and stays there.
+    """A weight that moves from one value to another and stays there. A number times a schedule is a schedule.
 
     Args:
         start: value up to step `begin`.
@@ -16,7 +19,13 @@ class Schedule:
         steps: number of training steps (calls of the loss in training mode) in between.
         begin: first step of the change.
         geometric: interpolate the logarithm instead of the value; both values must then be positive.
+
+    Raises:
+        ValueError: a value that is NaN, infinite or negative, or a number of steps that is not whole or below one.
     """
+
+    __array_ufunc__: ClassVar[None] = None
+    """Leaves the product with a NumPy number to `__rmul__`."""
 
     start: float
     end: float
@@ -26,8 +35,11 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Refuse what has no meaning."""
-        if self.steps < 1:
-            raise ValueError(f"a schedule needs at least one step, got {self.steps}")
+        for name in ("start", "end"):
+            check_number(getattr(self, name), f"{name} of a schedule")
+        check_count(self.steps, "steps of a schedule")
+        if not math.isfinite(self.begin):
+            raise ValueError(f"begin of a schedule: expected a finite number, got {self.begin}")
         if self.geometric and min(self.start, self.end) <= 0:
             raise ValueError(f"a geometric schedule needs positive values, got {self.start} and {self.end}")
 
@@ -37,6 +49,17 @@ class Schedule:
         if self.geometric:
             return math.exp((1 - share) * math.log(self.start) + share * math.log(self.end))
         return (1 - share) * self.start + share * self.end
+
+    def __mul__(self, factor: float) -> Schedule:
+        """Return the schedule of the weight times a factor.
+
+        Raises:
+            ValueError: the factor is negative, NaN or infinite.
+        """
+        check_number(factor, "factor of a schedule")
+        return replace(self, start=self.start * factor, end=self.end * factor)
+
+    __rmul__ = __mul__
 
     def __str__(self) -> str:
         return f"{self.start:g}→{self.end:g}"
@@ -52,6 +75,14 @@ def weight_at(weight: Weight, step: int) -> float:
 
 def scaled(weight: Weight, factor: float) -> Weight:
     """Return a weight times a positive factor."""
-    if isinstance(weight, Schedule):
-        return replace(weight, start=weight.start * factor, end=weight.end * factor)
     return weight * factor
+
+
+def check_weight(weight: object, what: str) -> None:
+    """Refuse what is neither a schedule nor a finite number that is not negative.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(weight, Schedule):
+        check_number(weight, what)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from random import Random
 from typing import TypeVar
 
+from pyro_mmvae.arguments import check_count, check_mapping, names_of
 from pyro_mmvae.divergences import Divergence, kl
-from pyro_mmvae.schedules import Weight, scaled
+from pyro_mmvae.schedules import Weight, check_weight, scaled
 
 Subset = tuple[str, ...]
 
@@ -28,6 +30,9 @@ class Term:
         decode: weights (lambda) of the decoded modalities; one that is not named is not decoded.
         kl: weight (beta) of the KL.
         weight: factor of the whole row, outside the logarithm of an importance-weighted bound.
+
+    Raises:
+        ValueError: what is no list of distinct names, or a weight that is negative, NaN or infinite.
     """
 
     given: Subset
@@ -35,15 +40,32 @@ class Term:
     kl: Weight = 1.0
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse names and weights that have no meaning; keep the names as a tuple."""
+        object.__setattr__(self, "given", names_of(self.given, "given of a term"))
+        weights_of(self.decode, "decode of a term")
+        check_weight(self.kl, "kl of a term")
+        check_weight(self.weight, "weight of a term")
+
 
 @dataclass(frozen=True)
 class Alignment:
-    """A penalty on the divergence between the posteriors of two subsets, D(q(z | of) || q(z | to))."""
+    """A penalty on the divergence between the posteriors of two subsets, D(q(z | of) || q(z | to)).
+
+    Raises:
+        ValueError: what is no list of distinct names, or a weight that is negative, NaN or infinite.
+    """
 
     of: Subset
     to: Subset
     weight: Weight = 1.0
     divergence: Divergence = kl
+
+    def __post_init__(self) -> None:
+        """Refuse names and weights that have no meaning; keep the names as tuples."""
+        object.__setattr__(self, "of", names_of(self.of, "of of an alignment"))
+        object.__setattr__(self, "to", names_of(self.to, "to of an alignment"))
+        check_weight(self.weight, "weight of an alignment")
 
 
 @dataclass(frozen=True)
@@ -61,7 +83,8 @@ class Table:
         always: number of leading rows that every step has; the others are drawn.
 
     Raises:
-        ValueError: there is neither row nor alignment, or no place for a drawn one beside those that every step has.
+        ValueError: there is neither row nor alignment, or no place for a drawn one beside those that every step has;
+            or `max_terms` is no whole number.
     """
 
     terms: Sequence[Term]
@@ -74,8 +97,8 @@ class Table:
         """Refuse an empty table, and a budget that the rows of every step use up."""
         if not self.terms and not self.alignments:
             raise ValueError("an objective needs at least one term or alignment, got none")
-        if self.max_terms is not None and self.max_terms <= max(min(self.always, len(self.terms) - 1), 0):
-            raise ValueError(f"max_terms: expected at least {self.always + 1}, got {self.max_terms}")
+        if self.max_terms is not None:
+            check_count(self.max_terms, "max_terms", at_least=max(min(self.always, len(self.terms) - 1), 0) + 1)
 
     def drawn(self, rng: Random, at_least: int = 0) -> Table:
         """Return a table of at most `max_terms` rows and as many alignments, whose expectation is this one.
@@ -91,10 +114,10 @@ class Table:
         if len(terms) > budget:
             fixed, pool = terms[: self.always], terms[self.always :]
             chosen, factor = _sample(rng, pool, budget - self.always)
-            terms = fixed + [replace(t, weight=t.weight * factor) for t in chosen]
+            terms = fixed + [_reweighted(t, factor) for t in chosen]
         if len(alignments) > budget:
             picked, factor = _sample(rng, alignments, budget)
-            alignments = [replace(a, weight=scaled(a.weight, factor)) for a in picked]
+            alignments = [_reweighted(a, factor) for a in picked]
         return Table(terms, alignments, self.name)
 
     @cached_property
@@ -135,9 +158,34 @@ class Table:
         return "\n".join(([f"{self.name}:"] if self.name else []) + lines)
 
 
-def weights_of(targets: Mapping[str, Weight] | Iterable[str]) -> dict[str, Weight]:
-    """Return targets as a mapping; plain names get weight one."""
-    return dict(targets) if isinstance(targets, Mapping) else dict.fromkeys(targets, 1.0)
+def weights_of(targets: Mapping[str, Weight] | Iterable[str], what: str = "targets") -> dict[str, Weight]:
+    """Return targets as a mapping; plain names get weight one.
+
+    Args:
+        targets: names, or weights by name.
+        what: the argument they came by, for the message.
+
+    Raises:
+        ValueError: what is no list of distinct names, or a weight that is negative, NaN or infinite.
+    """
+    if not isinstance(targets, Mapping):
+        return dict.fromkeys(names_of(targets, what), 1.0)
+    check_mapping(targets, what)
+    for name, weight in targets.items():
+        check_weight(weight, f"{what}: weight of {name!r}")
+    return dict(targets)
+
+
+def inputs_of(inputs: Iterable[str]) -> Subset:
+    """Return the inputs of an objective.
+
+    Raises:
+        ValueError: there is none, or what is no list of distinct names.
+    """
+    found = names_of(inputs, "inputs")
+    if not found:
+        raise ValueError("inputs: expected at least one name, got none")
+    return found
 
 
 def singles_and_all(inputs: Sequence[str]) -> list[Subset]:
@@ -180,6 +228,14 @@ def own_targets(subset: Subset, inputs: Sequence[str], targets: Mapping[str, Wei
 
 
 T = TypeVar("T")
+Row = TypeVar("Row", Term, Alignment)
+
+
+def _reweighted(row: Row, factor: float) -> Row:
+    # Not by `replace`, which looks at everything again: this is done in every step.
+    other = copy.copy(row)
+    object.__setattr__(other, "weight", scaled(row.weight, factor))
+    return other
 
 
 def _sample(rng: Random, pool: Sequence[T], count: int) -> tuple[list[T], float]:

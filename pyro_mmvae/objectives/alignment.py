@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.requirements import TWO_INPUTS
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Alignment, Table, Term, weights_of
+from pyro_mmvae.table import Alignment, Table, Term, inputs_of, weights_of
 
 
 def alignment(
@@ -28,8 +28,12 @@ def alignment(
         beta: weight of the KLs to the prior.
         beta_alignment: weight beta' of the KL between posteriors; beta when left out, as in the source.
         num_particles: latent draws for each sample and row.
+
+    Raises:
+        ValueError: names or weights that `Term` refuses.
     """
-    together, primary = tuple(inputs), tuple(inputs[:1])
+    together = inputs_of(inputs)
+    primary = together[:1]
     rows = [Term(subset, weights_of(targets), kl=beta) for subset in (together, primary)]
     pull = Alignment(together, primary, weight=beta if beta_alignment is None else beta_alignment)
     return Objective(Table(rows, [pull], name="alignment"), num_particles=num_particles, requires=[TWO_INPUTS])

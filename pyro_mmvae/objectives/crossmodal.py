@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, weights_of
 
 
 def crossmodal(
@@ -25,6 +25,9 @@ def crossmodal(
         targets: decoded modalities, with weights lambda or with weight one.
         beta: weight of the KL.
         num_particles: latent draws for each sample.
+
+    Raises:
+        ValueError: names or weights that `Term` refuses.
     """
-    rows = [Term(tuple(inputs[:1]), weights_of(targets), kl=beta)]
+    rows = [Term(inputs_of(inputs)[:1], weights_of(targets), kl=beta)]
     return Objective(Table(rows, name="crossmodal"), num_particles=num_particles)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, weights_of
 
 
 def extended(
@@ -25,6 +25,9 @@ def extended(
         targets: decoded modalities, which may lie outside S, with weights lambda or with weight one.
         beta: weight of the KL.
         num_particles: latent draws for each sample.
+
+    Raises:
+        ValueError: names or weights that `Term` refuses.
     """
-    rows = [Term(tuple(inputs), weights_of(targets), kl=beta)]
+    rows = [Term(inputs_of(inputs), weights_of(targets), kl=beta)]
     return Objective(Table(rows, name="extended"), num_particles=num_particles)

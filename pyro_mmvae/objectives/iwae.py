@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, weights_of
 
 
 def iwae(
@@ -28,9 +28,12 @@ def iwae(
         beta: weight of log q - log p; it is a bound on log p(x_T) only for one.
         num_particles: latent draws K for each sample, and component of a mixture.
         doubly_reparameterised: less noisy gradient for the guide at large K (Tucker et al. 2019, arXiv:1810.04152).
+
+    Raises:
+        ValueError: names or weights that `Term` refuses.
     """
     return Objective(
-        Table([Term(tuple(inputs), weights_of(targets), kl=beta)], name="iwae"),
+        Table([Term(inputs_of(inputs), weights_of(targets), kl=beta)], name="iwae"),
         num_particles=num_particles,
         importance_weighted=True,
         pooled_strata=True,

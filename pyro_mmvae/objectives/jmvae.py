@@ -8,7 +8,7 @@ from typing import Literal
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.requirements import TWO_INPUTS
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Alignment, Table, Term, weights_of
+from pyro_mmvae.table import Alignment, Table, Term, inputs_of, weights_of
 
 
 def jmvae(
@@ -36,13 +36,13 @@ def jmvae(
         against: "singles" or "leave_one_out".
 
     Raises:
-        ValueError: an unknown `against`.
+        ValueError: names or weights that `Term` refuses; an unknown `against`.
     """
-    whole = tuple(inputs)
+    whole = inputs_of(inputs)
     if against == "singles":
-        subsets: list[tuple[str, ...]] = [(name,) for name in inputs]
+        subsets: list[tuple[str, ...]] = [(name,) for name in whole]
     elif against == "leave_one_out":
-        subsets = [tuple(name for name in inputs if name != left_out) for left_out in inputs]
+        subsets = [tuple(name for name in whole if name != left_out) for left_out in whole]
     else:
         raise ValueError(f"against: expected 'singles' or 'leave_one_out', got {against!r}")
     pulls = [Alignment(whole, subset, weight=alpha) for subset in subsets]

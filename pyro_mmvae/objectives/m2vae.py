@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight, scaled
-from pyro_mmvae.table import Alignment, Table, Term, own_targets, powerset, weights_of
+from pyro_mmvae.table import Alignment, Table, Term, inputs_of, own_targets, powerset, weights_of
 
 
 def m2vae(
@@ -34,8 +34,12 @@ def m2vae(
         seed: of the rows that are drawn.
 
     Raises:
-        ValueError: `max_terms` is less than one, a row has nothing to decode, or there are more than 12 inputs.
+        ValueError: names or weights that `Term` refuses; `max_terms` is less than one, a row has nothing to
+            decode, a weight is for a size that no subset has, or there are more than 12 inputs.
     """
+    inputs = inputs_of(inputs)
+    _check_sizes(beta, len(inputs), "beta")
+    _check_sizes(beta_mutual, len(inputs), "beta_mutual")
     weights, shares = weights_of(targets), _shares(len(inputs))
     rows, pulls = [], []
     for subset in powerset(inputs):
@@ -55,6 +59,11 @@ def _shares(count: int) -> dict[int, float]:
     for size in range(count - 1, 0, -1):
         shares[size] = shares[size + 1] * (count - size) / (size + 1)
     return shares
+
+
+def _check_sizes(weight: Weight | Mapping[int, Weight], count: int, what: str) -> None:
+    if isinstance(weight, Mapping) and (unknown := [size for size in weight if size not in range(1, count + 1)]):
+        raise ValueError(f"{what}: expected weights by size of a subset, from 1 to {count}, got {unknown} besides")
 
 
 def _at(weight: Weight | Mapping[int, Weight], size: int) -> Weight:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, singles_and_all, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, singles_and_all, weights_of
 
 
 def mixing(
@@ -25,7 +25,11 @@ def mixing(
         targets: decoded modalities T, with weights lambda or with weight one.
         beta: weight of the single posteriors' KLs to the prior.
         num_particles: latent draws for each sample and row.
+
+    Raises:
+        ValueError: names or weights that `Term` refuses.
     """
+    inputs = inputs_of(inputs)
     rows = [
         Term(subset, weights_of(targets), kl=beta if len(subset) == 1 else 0.0) for subset in singles_and_all(inputs)
     ]

@@ -8,7 +8,7 @@ from typing import Literal
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.requirements import MIXTURE
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, weights_of
 
 
 def mmvae(
@@ -34,11 +34,11 @@ def mmvae(
         form: "plain", "iwae" or "dreg"; the latter two want K > 1.
 
     Raises:
-        ValueError: an unknown form.
+        ValueError: names or weights that `Term` refuses; an unknown form.
     """
     if form not in ("plain", "iwae", "dreg"):
         raise ValueError(f"form: expected 'plain', 'iwae' or 'dreg', got {form!r}")
-    rows = [Term(tuple(inputs), weights_of(targets), kl=beta)]
+    rows = [Term(inputs_of(inputs), weights_of(targets), kl=beta)]
     return Objective(
         Table(rows, name="mmvae"),
         num_particles=num_particles,

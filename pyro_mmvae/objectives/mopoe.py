@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, powerset, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, powerset, weights_of
 
 
 def mopoe(
@@ -35,8 +35,10 @@ def mopoe(
         seed: of the subsets that are drawn.
 
     Raises:
-        ValueError: `max_terms` is less than one, or there are more than 12 inputs.
+        ValueError: names or weights that `Term` refuses; `max_terms` is less than one, or there are more than 12
+            inputs.
     """
+    inputs = inputs_of(inputs)
     subsets = powerset(inputs)
     rows = [Term(subset, weights_of(targets), kl=beta, weight=1 / len(subsets)) for subset in subsets]
     table = Table(rows, name="mopoe", max_terms=max_terms)

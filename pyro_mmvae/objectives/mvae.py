@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pyro_mmvae.arguments import check_count
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, own_targets, powerset, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, own_targets, powerset, weights_of
 
 
 def mvae(
@@ -33,15 +34,15 @@ def mvae(
         seed: of the subsets that are drawn.
 
     Raises:
-        ValueError: a negative k, a row that has nothing to decode, or more than 12 inputs.
+        ValueError: names or weights that `Term` refuses; a negative k, a row that has nothing to decode, or more than
+            12 inputs.
     """
-    if num_subsets < 0:
-        raise ValueError(f"num_subsets: expected at least 0, got {num_subsets}")
-    weights, whole = weights_of(targets), tuple(inputs)
-    singles = [(name,) for name in inputs if len(inputs) > 1]
-    between = [s for s in powerset(inputs) if 1 < len(s) < len(inputs)] if num_subsets else []
+    check_count(num_subsets, "num_subsets", at_least=0)
+    weights, whole = weights_of(targets), inputs_of(inputs)
+    singles = [(name,) for name in whole if len(whole) > 1]
+    between = [s for s in powerset(whole) if 1 < len(s) < len(whole)] if num_subsets else []
     drawn = min(num_subsets, len(between))
-    rows = [Term(s, own_targets(s, inputs, weights), kl=beta) for s in (whole, *singles)]
-    pool = [Term(s, own_targets(s, inputs, weights), kl=beta, weight=drawn / len(between)) for s in between]
+    rows = [Term(s, own_targets(s, whole, weights), kl=beta) for s in (whole, *singles)]
+    pool = [Term(s, own_targets(s, whole, weights), kl=beta, weight=drawn / len(between)) for s in between]
     table = Table(rows + pool, name="mvae", max_terms=len(rows) + drawn, always=len(rows))
     return Objective(table, num_particles=num_particles, seed=seed)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyro_mmvae.divergences import squared_wasserstein
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight, scaled
-from pyro_mmvae.table import Alignment, Table, Term, own_targets, powerset, weights_of
+from pyro_mmvae.table import Alignment, Table, Term, inputs_of, own_targets, powerset, weights_of
 
 
 def smvae(
@@ -42,8 +42,10 @@ def smvae(
         seed: of the subsets that are drawn.
 
     Raises:
-        ValueError: `num_subsets` is less than one, a row has nothing to decode, or there are more than 12 inputs.
+        ValueError: names or weights that `Term` refuses; `num_subsets` is less than one, a row has nothing to decode,
+            or there are more than 12 inputs.
     """
+    inputs = inputs_of(inputs)
     weights, subsets = weights_of(targets), powerset(inputs)
     rows = [Term(s, own_targets(s, inputs, weights), kl=beta, weight=1 / len(subsets)) for s in subsets]
     pulls = [Alignment(s, (), scaled(regularisation, 1 / len(subsets)), squared_wasserstein) for s in subsets]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pyro_mmvae.arguments import names_of
 from pyro_mmvae.objective import Objective
 from pyro_mmvae.schedules import Weight
-from pyro_mmvae.table import Table, Term, own_targets, weights_of
+from pyro_mmvae.table import Table, Term, inputs_of, own_targets, weights_of
 
 
 def telbo(
@@ -30,16 +31,16 @@ def telbo(
         single_weights: w, by modality or one for all.
 
     Raises:
-        ValueError: a weight for what is not an input, or a row that has nothing to decode.
+        ValueError: names or weights that `Term` refuses; a weight for what is not an input, or a row that has nothing
+            to decode.
     """
-    given = single_weights if isinstance(single_weights, Mapping) else dict.fromkeys(inputs, single_weights)
-    if unknown := set(given) - set(inputs):
-        raise ValueError(f"single_weights: expected weights of {list(inputs)}, got {sorted(unknown)} besides")
-    weights, whole = weights_of(targets), tuple(inputs)
+    whole = inputs_of(inputs)
+    given = single_weights if isinstance(single_weights, Mapping) else dict.fromkeys(whole, single_weights)
+    names_of(given, "single_weights", known=whole)
+    weights = weights_of(targets)
     rows = [Term(whole, weights, kl=beta)]
-    if len(inputs) > 1:
+    if len(whole) > 1:
         rows += [
-            Term((name,), own_targets((name,), inputs, weights), kl=beta, weight=given.get(name, 1.0))
-            for name in inputs
+            Term((name,), own_targets((name,), whole, weights), kl=beta, weight=given.get(name, 1.0)) for name in whole
         ]
     return Objective(Table(rows, name="telbo"), num_particles=num_particles)

@@ -154,7 +154,7 @@ class TestByHand:
             (("a",), {"a": 1.0, "y": 2.0}, 1.0),
             (("b",), {"b": 3.0, "y": 2.0}, 50.0),
         ]
-        with pytest.raises(ValueError, match=r"got \['z'\] besides"):
+        with pytest.raises(ValueError, match=r"unknown names \['z'\]; the known names are"):
             telbo(ABC, ABC, single_weights={"z": 1.0})
 
     def test_mvae(self):
