@@ -396,3 +396,9 @@ def test_noting_does_not_stand_in_the_way_of_copies(name, tmp_path):
 
 def test_names_of_the_package():
     assert {"save", "load", "push_to_hub", "from_pretrained", "Recorded"} <= set(dir(pyro_mmvae))
+
+
+def test_files_have_the_rights_of_every_file(tmp_path):
+    save(tmp_path / "pair", *pair("poe"))
+    (tmp_path / "other").write_text("")
+    assert {path.stat().st_mode for path in (tmp_path / "pair").iterdir()} == {(tmp_path / "other").stat().st_mode}
