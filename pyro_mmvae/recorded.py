@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from pyro_mmvae.batch import Batch
+
 
 class Noted(Enum):
     """What stands in a record for a value that is made anew from the module itself."""
@@ -102,7 +104,7 @@ def _arguments(
 
 def noted(value: Any) -> Any:
     """Return what a record keeps of a value: itself, with containers copied, or an `Unsaved`."""
-    if isinstance(value, Noted) or is_plain(value) or isinstance(value, nn.Module):
+    if isinstance(value, Noted | Batch | nn.Module) or is_plain(value):
         return value
     if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter):
         return value.detach()

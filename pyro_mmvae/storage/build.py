@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as registration
 
+from pyro_mmvae.batch import Batch
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.modality import Modality
@@ -21,7 +22,7 @@ from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.storage.describe import CONTAINERS
 from pyro_mmvae.storage.names import Names
 
-_MARKS = ("module", "same", "tuple", "dict", "float", "dtype", "class", "partial", "modalities", "tensor")
+_MARKS = ("module", "same", "tuple", "dict", "float", "dtype", "class", "partial", "modalities", "tensor", "batch")
 _SLACK = 1 << 20
 _MODULES = 100_000
 
@@ -102,7 +103,8 @@ class _Parts:
                 if not isinstance(value[mark], str):
                     raise TypeError(f"expected a name, got {value[mark]!r}")
                 self.named.append(value[mark])
-            inner = [value[mark].values() if mark == "dict" else value[mark]] if mark in ("tuple", "dict") else []
+            inner = [value["tuple"]] if mark == "tuple" else []
+            inner += [value[mark].values()] if mark in ("dict", "batch") else []
             inner += [value.get("positional", []), *(value.get(key, {}).values() for key in ("arguments", "children"))]
             for part in inner:
                 self._gather(list(part))
@@ -158,6 +160,7 @@ class _Builder:
             "dict": lambda: {name: self.value(part) for name, part in content.items()},
             "class": lambda: self.names.find(content),
             "modalities": lambda: [self.modalities[name] for name in content],
+            "batch": lambda: Batch(**{name: self.value(part) for name, part in content.items()}),
             "tensor": lambda: self.tensors[content].clone(),
         }[mark]()
 

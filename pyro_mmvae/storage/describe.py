@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pyro_mmvae.batch import Batch
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.recorded import Noted, Unsaved, arguments_of, noted
@@ -83,7 +84,12 @@ class Description:
         keywords = noted_arguments.keywords if noted_arguments else _read_back(module, where)
         if positional:
             node["positional"] = [self._value(v, f"{where}, argument {i}") for i, v in enumerate(positional)]
-        node["arguments"] = {n: self._value(v, f"{where}, argument {n!r}") for n, v in keywords.items()}
+        node["arguments"] = {
+            n: {"modalities": list(module.inputs if isinstance(module, Guide) else self._model.names)}
+            if v is Noted.MODALITIES
+            else self._value(v, f"{where}, argument {n!r}")
+            for n, v in keywords.items()
+        }
         return node
 
     def _refuse_hooks(self, module: nn.Module, where: str) -> None:
@@ -106,14 +112,15 @@ class Description:
             return {"tuple": [self._value(v, where) for v in value]}
         if isinstance(value, dict):
             return {"dict": {name: self._value(v, where) for name, v in value.items()}}
-        if value is Noted.MODALITIES:
-            return {"modalities": list(self._guide.inputs if where.startswith("the guide") else self._model.names)}
         if isinstance(value, nn.Module):
             return self._module(value, where)
         if isinstance(value, Tensor):
             name = f"argument.{len(self.tensors)}"
             self.tensors[name] = value
             return {"tensor": name}
+        if isinstance(value, Batch):
+            parts = {"data": dict(value.data), "observed": dict(value.observed)}
+            return {"batch": {n: self._value(part, where) for n, part in parts.items()}}
         if isinstance(value, torch.dtype):
             return {"dtype": str(value).removeprefix("torch.")}
         if isinstance(value, functools.partial):

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from safetensors import SafetensorError
@@ -32,27 +32,25 @@ def write(folder: Path, structure: Mapping[str, Any], tensors: Mapping[str, Tens
         ValueError: a tensor of a kind that the format does not hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".writing-{uuid4().hex}"
     try:
         separate = {name: value.detach().to("cpu").contiguous().clone() for name, value in tensors.items()}
-        handle, draft = tempfile.mkstemp(prefix=".writing-", suffix=".safetensors", dir=folder)
-        os.close(handle)
-        try:
-            save_file(separate, draft)
-            digest = _digest(Path(draft))
-            name = f"weights-{digest[:16]}.safetensors"
-            _put(Path(draft), folder / name)
-        finally:
-            Path(draft).unlink(missing_ok=True)
+        draft.touch()
+        rights = draft.stat().st_mode
+        save_file(separate, draft)
+        draft.chmod(rights)  # safetensors makes files their owner's alone
+        digest = _digest(draft)
+        name = f"weights-{digest[:16]}.safetensors"
+        _put(draft, folder / name)
+        entry = {"file": name, "sha256": digest}
+        draft.write_text(
+            json.dumps({**structure, "weights": entry}, indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        _put(draft, folder / STRUCTURE)
     except (SafetensorError, KeyError, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"a tensor cannot be written ({error})") from error
-    text = json.dumps({**structure, "weights": {"file": name, "sha256": digest}}, indent=1, allow_nan=False)
-    handle, draft = tempfile.mkstemp(prefix=".writing-", suffix=".json", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        _put(Path(draft), folder / STRUCTURE)
     finally:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
     for path in folder.iterdir():
         if WEIGHTS.fullmatch(path.name) and path.name != name:
             path.unlink(missing_ok=True)
@@ -60,7 +58,6 @@ def write(folder: Path, structure: Mapping[str, Any], tensors: Mapping[str, Tens
 
 def _put(draft: Path, place: Path) -> None:
     """Flush a file to the disk and give it its name."""
-    os.chmod(draft, 0o666 & ~_umask())  # temporary files are their owner's alone
     with open(draft, "rb") as file:
         os.fsync(file.fileno())
     os.replace(draft, place)
@@ -70,12 +67,6 @@ def _put(draft: Path, place: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def read_structure(folder: Path) -> dict[str, Any]:

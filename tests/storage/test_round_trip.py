@@ -248,6 +248,33 @@ def test_arguments_are_read_off_attributes_and_buffers_are_kept(tmp_path):
     assert_same((model, guide), found, Batch.of({"a": data()["a"]}))
 
 
+class Pseudo(Recorded, nn.Module):
+    """A part of the model that borrows the guide and starts from data, as a VampPrior does."""
+
+    def __init__(self, guide, start):
+        super().__init__()
+        self.borrowed = (guide,)
+        self.inputs = nn.ParameterDict({n: nn.Parameter(value.clone()) for n, value in start.data.items()})
+
+
+class WithPseudo(MultimodalVAE):
+    def __init__(self, modalities, latent_dim, pseudo):
+        super().__init__(modalities, latent_dim)
+        self.pseudo = pseudo
+
+
+def test_a_model_that_borrows_the_guide_and_starts_from_data(tmp_path):
+    parts = modalities()
+    guide = PoE(parts, LATENT)
+    start = Batch.of({n: data()[n] for n in guide.inputs})
+    model = WithPseudo(parts, LATENT, Pseudo(guide, start))
+    with torch.no_grad():
+        model.pseudo.inputs["a"] += 1
+    found = again(tmp_path, model, guide, allow=[WithPseudo, Pseudo])
+    assert found[0].pseudo.borrowed[0] is found[1]
+    assert_same((model, guide), found, Batch.of(data()))
+
+
 # -- refused when saving
 
 
@@ -369,3 +396,9 @@ def test_noting_does_not_stand_in_the_way_of_copies(name, tmp_path):
 
 def test_names_of_the_package():
     assert {"save", "load", "push_to_hub", "from_pretrained", "Recorded"} <= set(dir(pyro_mmvae))
+
+
+def test_files_have_the_rights_of_every_file(tmp_path):
+    save(tmp_path / "pair", *pair("poe"))
+    (tmp_path / "other").write_text("")
+    assert {path.stat().st_mode for path in (tmp_path / "pair").iterdir()} == {(tmp_path / "other").stat().st_mode}
