@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.blind import point_under
 from pyro_mmvae.checks import evaluation
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
@@ -36,9 +37,10 @@ class PointInference(nn.Module):
             observed: by input, bool, shape `(B,)`.
         """
         filled = {name: _filled(value, observed[name]) for name, value in data.items()}
-        z = self.guide.point(Batch(filled, observed))
+        batch = Batch(filled, observed)
         if self.model is None:
-            return {"z": z}
+            return {"z": self.guide.point(batch)}
+        z = point_under(self.model, self.guide, batch)
         return {"z": z, **{name: self.model.predict(z, name) for name in self.of}}
 
 
