@@ -11,10 +11,12 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
+from pyro_mmvae.arguments import check_count, names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.likelihoods.base import Likelihood
-from pyro_mmvae.modality import Modality
+from pyro_mmvae.modality import Modality, distinct
 from pyro_mmvae.shapes import over_leading
+from pyro_mmvae.values import floats_of, read
 
 
 class MultimodalVAE(nn.Module):
@@ -36,9 +38,8 @@ class MultimodalVAE(nn.Module):
 
     def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
         super().__init__()
+        modalities, latent_dim = distinct(modalities), check_count(latent_dim, "latent_dim")
         decoders = {m.name: m.decoder for m in modalities if m.decoder is not None}
-        if len({m.name for m in modalities}) != len(modalities):
-            raise ValueError(f"modalities need distinct names, got {[m.name for m in modalities]}")
         if not decoders:
             raise ValueError("the model needs at least one modality with a decoder")
         self.latent_dim = latent_dim
@@ -75,8 +76,9 @@ class MultimodalVAE(nn.Module):
             z = pyro.sample("z", self.prior())
             for name in self.names:
                 if name in batch.data:
+                    distribution = self.decode(z, name)
                     with poutine.mask(mask=batch.observed[name]):
-                        pyro.sample(name, self.decode(z, name), obs=batch.data[name])
+                        pyro.sample(name, distribution, obs=self.values(batch, name, distribution))
         return z
 
     def decode(self, z: Tensor, name: str) -> TorchDistribution:
@@ -95,13 +97,30 @@ class MultimodalVAE(nn.Module):
         distribution: TorchDistribution = self.likelihood(name)(self._params(z, name))
         return distribution
 
+    def values(self, batch: Batch, name: str, distribution: TorchDistribution) -> Tensor:
+        """Return what a batch holds of a modality, as its likelihood reads it, shape `(B, *event)`.
+
+        Zero where it is not observed; floats and booleans are of the type of the decoder's output, and so are whole
+        numbers, unless the distribution is of such.
+
+        Raises:
+            ValueError: the values lie on another device than the decoder, or are beyond the range of its type.
+        """
+        try:
+            discrete = bool(distribution.support.is_discrete)
+        except NotImplementedError:
+            discrete = False
+        return read(batch, name, self.decoders[name], torch.get_default_dtype(), integers=discrete)
+
     def predict(self, z: Tensor, name: str) -> Tensor:
         """Return the point estimate of a modality (see `Likelihood.predict`), shape `(*lead, *event)`."""
         return self.likelihood(name).predict(self._params(z, name))
 
     def _params(self, z: Tensor, name: str) -> Tensor:
-        params = over_leading(self.decoders[name], z)
         expected = self.likelihood(name).param_shape
+        like = floats_of(self.decoders[name])
+        # A guide in half precision draws in single precision.
+        params = over_leading(self.decoders[name], z if like is None else z.to(like.dtype))
         if params.shape[z.dim() - 1 :] != expected:
             raise ValueError(
                 f"decoder of {name!r}: expected an output of shape (N, {', '.join(map(str, expected))}), as its "
@@ -112,7 +131,13 @@ class MultimodalVAE(nn.Module):
         return params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
 
     def likelihood(self, name: str) -> Likelihood:
-        """Return the likelihood of a modality."""
+        """Return the likelihood of a modality.
+
+        Raises:
+            ValueError: the model does not decode it.
+        """
+        if name not in self.likelihoods:
+            names_of([name], "modality", known=self.names)
         likelihood = self.likelihoods[name]
         if not isinstance(likelihood, Likelihood):
             raise TypeError(f"expected a Likelihood for {name!r}, got {type(likelihood).__name__}")
