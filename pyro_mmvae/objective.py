@@ -333,13 +333,20 @@ class Loss(ELBOModule):
             self.elbo.step += 1
         return bound
 
-    def get_extra_state(self) -> dict[str, int]:
-        """Return what the state dict holds besides tensors."""
-        return {"step": self.elbo.step}
+    def get_extra_state(self) -> Tensor:
+        """Return the step count, a tensor as all else in the state dict: formats of tensors alone can hold it."""
+        return torch.tensor(self.elbo.step, device="cpu")
 
-    def set_extra_state(self, state: Mapping[str, int]) -> None:
-        """Take the step count from a state dict."""
-        self.elbo.step = int(state["step"])
+    def set_extra_state(self, state: Tensor | Mapping[str, int]) -> None:
+        """Take the step count from a state dict, also of one that was saved when it was `{"step": count}`."""
+        self.elbo.step = int(state["step"] if isinstance(state, Mapping) else state)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing_keys: list[str], *rest: Any
+    ) -> None:
+        # Weights without a count, as from another source, load as well: the count stays.
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, *rest)
+        missing_keys[:] = [key for key in missing_keys if key != f"{prefix}_extra_state"]
 
 
 class _Posterior(Messenger):
