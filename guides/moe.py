@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pyro.distributions as dist
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.product import mixture_of_normals
 from pyro_mmvae.guide import ExpertGuide, masked_logits
 
 
@@ -36,4 +36,4 @@ class MoE(ExpertGuide):
         loc = torch.where(anything, experts.loc, 0.0).expand(shape)
         scale = torch.where(anything, experts.scale, 1.0).expand(shape)
         logits = masked_logits(torch.zeros_like(loc[..., 0]), observed)
-        return dist.MixtureSameFamily(dist.Categorical(logits=logits), dist.Normal(loc, scale).to_event(1))
+        return mixture_of_normals(logits, loc, scale)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pyro.distributions as dist
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.product import mixture_of_normals
 from pyro_mmvae.guide import masked_logits
 from pyro_mmvae.guides.poe import PoE, PriorExpert
 from pyro_mmvae.modality import Modality
@@ -76,7 +76,7 @@ class MoPoE(PoE):
         loc = torch.where(anything, loc, 0.0).expand(shape)
         scale = torch.where(anything, total.rsqrt(), 1.0).expand(shape)
         logits = masked_logits(torch.zeros_like(loc[..., 0]), there)
-        return dist.MixtureSameFamily(dist.Categorical(logits=logits), dist.Normal(loc, scale).to_event(1))
+        return mixture_of_normals(logits, loc, scale)
 
 
 def _over_subsets(value: Tensor) -> Tensor:

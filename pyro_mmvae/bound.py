@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -84,6 +84,18 @@ class Bound:
         inside = self.strata > 0
         return torch.where(inside, log_weights + torch.where(inside, self.strata, 1.0).log(), -torch.inf)
 
+    def of_samples(self, rows: slice) -> Bound:
+        """Return the bound of some of the samples."""
+        return replace(
+            self,
+            log_prob={name: value[..., rows] for name, value in self.log_prob.items()},
+            kl=self.kl[..., rows],
+            alignments=[(value[rows], both[rows]) for value, both in self.alignments],
+            strata=self.strata[..., rows],
+            observed={name: mask[rows] for name, mask in self.observed.items()},
+            active=self.active[..., rows],
+        )
+
     @property
     def per_sample(self) -> Tensor:
         """The whole bound of every sample in nats, shape `(B,)`."""
@@ -95,8 +107,8 @@ class Bound:
 
     @property
     def loss(self) -> Tensor:
-        """Minus the bound, averaged over the batch; a scalar."""
-        # A batch whose samples were all skipped has size zero and contributes nothing.
+        """Minus the bound, averaged over the batch; a scalar, zero for an empty batch."""
+        # A batch without samples contributes nothing.
         return -self.per_sample.sum() / max(self.active.shape[-1], 1)
 
     def parts(self) -> dict[str, Tensor]:

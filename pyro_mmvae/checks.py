@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import pyro
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.priors.base import Prior
+from pyro_mmvae.values import refuse_nonfinite, zero_filled
 
 
 def check_shapes(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> None:
@@ -29,23 +31,61 @@ def check_shapes(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> No
             )
 
 
+def check_devices(batch: Batch, **modules: nn.Module) -> None:
+    """Refuse a batch that lies elsewhere than the modules that read it; nothing waits for a device.
+
+    Args:
+        batch: its data.
+        modules: by what they are called in the message. Of each the first parameter or buffer counts.
+
+    Raises:
+        ValueError: there is a difference.
+    """
+    places = {}
+    for name, module in modules.items():
+        first = next((t for t in chain(module.parameters(), module.buffers())), None)
+        if first is not None:
+            places[name] = first.device
+    if batch.data and any(place != batch.device for place in places.values()):
+        found = {"batch": batch.device, **places}
+        raise ValueError(
+            f"expected everything on one device, got { {name: str(place) for name, place in found.items()} }; move the "
+            f"batch by `batch.to(device)`, model and guide by `.to(device)`"
+        )
+
+
+def check_finite(batch: Batch, names: Iterable[str]) -> None:
+    """Refuse NaN and infinity among what is observed of some modalities. Waits for the device.
+
+    Args:
+        batch: its unobserved values do not matter.
+        names: those that the batch does not hold are left out.
+
+    Raises:
+        ValueError: there is one; the message has modality and samples.
+    """
+    for name in dict.fromkeys(names):
+        if name in batch.data:
+            refuse_nonfinite(name, zero_filled(batch.data[name], batch.observed[name]))
+
+
 def check_values(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> None:
     """Refuse grey values under a Bernoulli and soft labels: a number comes out, and it is no log-likelihood.
 
-    What is not observed may hold anything. Waits for the device.
+    What is not observed may hold anything, and an empty batch is fine. Waits for the device.
 
     Raises:
         ValueError: an observed value is outside of what its likelihood can generate.
     """
-    for name in names:
+    for name in names if batch.size else ():
         with torch.no_grad(), evaluation(model):
             z = torch.zeros(1, model.latent_dim, device=batch.device, dtype=model.dtype)
             distribution = model.decode(z, name)
         try:
-            fine = distribution.support.check(batch.data[name])
+            fine = distribution.support.check(model.values(batch, name, distribution))
         except NotImplementedError:
             continue
-        outside = ~fine.reshape(batch.size, -1).all(-1) & batch.observed[name]
+        outside = ~(fine.flatten(1).all(1) if fine.dim() > 1 else fine) & batch.observed[name]
         if bool(outside.any()):
             rows = outside.nonzero().flatten().tolist()
             kind = type(model.likelihood(name)).__name__

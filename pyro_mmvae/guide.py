@@ -13,12 +13,14 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from pyro_mmvae.arguments import check_count
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.mixture import central_point
 from pyro_mmvae.errors import IncompatibleError
-from pyro_mmvae.modality import Modality
+from pyro_mmvae.modality import Modality, distinct
 from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.requirements import Requirement
+from pyro_mmvae.values import read
 
 
 class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
@@ -36,13 +38,14 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
         num_components: number of components if the posterior is a mixture, else 1.
 
     Raises:
-        ValueError: no modality has an encoder.
+        ValueError: no modality has an encoder, two have one name, or `latent_dim` is no whole number above zero.
     """
 
     requires: tuple[Requirement, ...] = ()
 
     def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
         super().__init__()
+        modalities, latent_dim = distinct(modalities), check_count(latent_dim, "latent_dim")
         encoders = {m.name: m.encoder for m in modalities if m.encoder is not None}
         if not encoders:
             raise ValueError("the guide needs at least one modality with an encoder")
@@ -117,12 +120,19 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
     def features(self, batch: Batch) -> list[Tensor]:
         """Run every encoder once on the whole batch; missing values are zeros there and masked later.
 
+        Floats and booleans are converted to the type of the encoder's parameters; whole numbers are handed over as they
+        are, as they may be indices.
+
         Returns:
             Features by input, shapes `(B, F_m)`; zeros for an input that the batch does not hold at all.
+
+        Raises:
+            ValueError: values on another device than the encoder's, beyond the range of its type, or whole numbers that
+                it cannot read; features of another shape than they should have.
         """
         like = next(self.parameters())
         return [
-            self._checked(name, self.encoders[name](batch.data[name]))
+            self._checked(name, self._encoded(name, read(batch, name, self.encoders[name], like.dtype, integers=True)))
             if name in batch.data
             else like.new_zeros(batch.size, self.feature_sizes[name])
             for name in self.inputs
@@ -133,6 +143,19 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
         absent = torch.zeros(batch.size, dtype=torch.bool, device=batch.device)
         masks = [batch.observed.get(name, absent) for name in self.inputs]
         return torch.stack(torch.broadcast_tensors(*masks), dim=-1)
+
+    def _encoded(self, name: str, value: Tensor) -> Tensor:
+        try:
+            features: Tensor = self.encoders[name](value)
+        except RuntimeError as error:
+            if value.is_floating_point():
+                error.add_note(f"in the encoder of {name!r}, on values of shape {tuple(value.shape)}")
+                raise
+            raise ValueError(
+                f"encoder of {name!r} cannot read whole numbers ({value.dtype}); make them floats when you build the "
+                f"batch, as in `Batch.of({{{name!r}: x.float()}})`"
+            ) from error
+        return features
 
     def _checked(self, name: str, features: Tensor) -> Tensor:
         expected = self.feature_sizes[name]

@@ -20,7 +20,7 @@ from pyro_mmvae.prediction import CHUNK_ROWS, Prediction, check_of, predictive
 How = Literal["mean", "draw"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class ImputedBatch(Batch):
     """A batch in which missing values have been filled, and where.
 
@@ -97,7 +97,7 @@ def impute(
             else:
                 value = _one_draw(model, guide, batch[rows], name, seed, chunk_rows)
             data[name], observed[name] = _filled(batch, name, rows, value, missing[name])
-    return ImputedBatch(data, observed, missing)
+    return ImputedBatch(data, observed, filled=missing)
 
 
 def _filled(batch: Batch, name: str, rows: Tensor, value: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,14 +10,16 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
+from pyro_mmvae.arguments import check_count, names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.likelihoods.base import Likelihood
-from pyro_mmvae.modality import Modality
+from pyro_mmvae.modality import Modality, distinct
 from pyro_mmvae.priors.base import Prior
 from pyro_mmvae.priors.standard_normal import StandardNormal
 from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.shapes import over_leading
+from pyro_mmvae.values import floats_of, read
 
 
 class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES}):
@@ -43,9 +45,8 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
 
     def __init__(self, modalities: Sequence[Modality], latent_dim: int, prior: Prior | None = None) -> None:
         super().__init__()
+        modalities, latent_dim = distinct(modalities), check_count(latent_dim, "latent_dim")
         decoders = {m.name: m.decoder for m in modalities if m.decoder is not None}
-        if len({m.name for m in modalities}) != len(modalities):
-            raise ValueError(f"modalities need distinct names, got {[m.name for m in modalities]}")
         if not decoders:
             raise ValueError("the model needs at least one modality with a decoder")
         if prior is not None and prior.latent_dim != latent_dim:
@@ -97,8 +98,9 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
                 if predicting:
                     self._generate(z, name, batch)
                 elif name in batch.data:
+                    distribution = self.decode(z, name)
                     with poutine.mask(mask=batch.observed[name]):
-                        pyro.sample(name, self.decode(z, name), obs=batch.data[name])
+                        pyro.sample(name, distribution, obs=self.values(batch, name, distribution))
         return z
 
     def _generate(self, z: Tensor, name: str, batch: Batch) -> None:
@@ -111,7 +113,8 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
                     f"the likelihood {type(self.likelihood(name)).__name__} of {name!r} is an energy and cannot be "
                     f"drawn from; leave it out by batch.only([...]), or decode a point with model.predict(z, {name!r})"
                 )
-        distribution, value = self.decode(z, name), batch.data.get(name)
+        distribution = self.decode(z, name)
+        value = self.values(batch, name, distribution) if name in batch.data else None
         if value is not None and not bool((observed := batch.observed[name]).all()):
             seen = observed.reshape(observed.shape + (1,) * len(distribution.event_shape))
             value = torch.where(seen, value, distribution.sample())
@@ -133,13 +136,30 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
         distribution: TorchDistribution = self.likelihood(name)(self._params(z, name))
         return distribution
 
+    def values(self, batch: Batch, name: str, distribution: TorchDistribution) -> Tensor:
+        """Return what a batch holds of a modality, as its likelihood reads it, shape `(B, *event)`.
+
+        Zero where it is not observed; floats and booleans are of the type of the decoder's output, and so are whole
+        numbers, unless the distribution is of such.
+
+        Raises:
+            ValueError: the values lie on another device than the decoder, or are beyond the range of its type.
+        """
+        try:
+            discrete = bool(distribution.support.is_discrete)
+        except NotImplementedError:
+            discrete = False
+        return read(batch, name, self.decoders[name], torch.get_default_dtype(), integers=discrete)
+
     def predict(self, z: Tensor, name: str) -> Tensor:
         """Return the point estimate of a modality (see `Likelihood.predict`), shape `(*lead, *event)`."""
         return self.likelihood(name).predict(self._params(z, name))
 
     def _params(self, z: Tensor, name: str) -> Tensor:
-        params = over_leading(self.decoders[name], z)
         expected = self.likelihood(name).param_shape
+        like = floats_of(self.decoders[name])
+        # A guide in half precision draws in single precision.
+        params = over_leading(self.decoders[name], z if like is None else z.to(like.dtype))
         if params.shape[z.dim() - 1 :] != expected:
             raise ValueError(
                 f"decoder of {name!r}: expected an output of shape (N, {', '.join(map(str, expected))}), as its "
@@ -150,7 +170,13 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
         return params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
 
     def likelihood(self, name: str) -> Likelihood:
-        """Return the likelihood of a modality."""
+        """Return the likelihood of a modality.
+
+        Raises:
+            ValueError: the model does not decode it.
+        """
+        if name not in self.likelihoods:
+            names_of([name], "modality", known=self.names)
         likelihood = self.likelihoods[name]
         if not isinstance(likelihood, Likelihood):
             raise TypeError(f"expected a Likelihood for {name!r}, got {type(likelihood).__name__}")

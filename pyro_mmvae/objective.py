@@ -19,9 +19,10 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
+from pyro_mmvae.arguments import check_count
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.bound import Bound
-from pyro_mmvae.checks import check_shapes, check_values
+from pyro_mmvae.checks import check_devices, check_finite, check_shapes, check_values, evaluation
 from pyro_mmvae.distributions.detached import detached
 from pyro_mmvae.distributions.mixture import StratifiedMixture
 from pyro_mmvae.distributions.rows import take_rows
@@ -69,6 +70,7 @@ class Objective(ELBO):
             or on the first batch alone (None).
 
     Raises:
+        ValueError: `num_particles` is no whole number or below one, or options that do not go together.
         IncompatibleError: on use, when model, guide or batch lack what the table names.
     """
 
@@ -85,8 +87,7 @@ class Objective(ELBO):
         seed: int = 0,
         validate: bool | None = None,
     ) -> None:
-        if num_particles < 1:
-            raise ValueError(f"num_particles: expected at least 1, got {num_particles}")
+        num_particles = check_count(num_particles, "num_particles")
         if (pooled_strata or doubly_reparameterised) and not importance_weighted:
             raise ValueError("pooled_strata and doubly_reparameterised belong to bounds with importance_weighted=True")
         super().__init__(num_particles=num_particles, vectorize_particles=True, max_plate_nesting=-PARTICLE_DIM)
@@ -161,6 +162,11 @@ class Objective(ELBO):
             batch: B samples.
             training: draw the rows of a table with `max_terms` as a training step does. Otherwise up to 64 rows are
                 evaluated, which is the whole table for up to six modalities.
+
+        Raises:
+            IncompatibleError: model, guide or batch lack what the table names.
+            ValueError: values of another shape than their likelihood's or on another device than the model; on the
+                first batch also NaN and infinity, and values that the likelihood cannot generate.
         """
         self.check(model, guide)
         if absent := [n for n in self.table.targets if n not in batch.data]:
@@ -168,15 +174,27 @@ class Objective(ELBO):
                 f"the objective decodes {absent}, but the batch holds only {list(batch.names)}; "
                 f"add them, masked by `observed` where they are missing"
             )
+        batch = batch.zero_filled()
         table = self.table.drawn(Random(f"{self.seed} {self.step}"), at_least=0 if training else EVALUATED_TERMS)
         validate = self.validate if self.validate is not None else not self._validated
+        check_devices(batch, model=model, guide=guide)
         check_shapes(model, batch, self.table.targets)
         if validate:
+            check_finite(batch, (*self.table.inputs, *self.table.targets))
             check_values(model, batch, self.table.targets)
         with pyro.validation_enabled(validate):
-            bound = self._evaluate(table, model, guide, batch)
-        self._validated = True
+            evaluate = self._evaluate if batch.size else self._empty
+            bound = evaluate(table, model, guide, batch)
+        self._validated = self._validated or batch.size > 0  # an empty batch shows nothing
         return bound
+
+    def _empty(self, table: Table, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
+        """Return the bound of no sample. It hangs on the same parameters as any other: gradients are zero, not None."""
+        # Of a sample that shows nothing, and then left out: plates and many networks do not take zero samples. Batch
+        # statistics stay as they are.
+        with evaluation(model, guide):
+            bound = self._evaluate(table, model, guide, batch.nothing(1))
+        return bound.of_samples(slice(0))
 
     def _evaluate(self, table: Table, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
         subsets, rows = table.subsets, len(table.terms)
@@ -320,12 +338,19 @@ class Loss(ELBOModule):
         return bound
 
     def get_extra_state(self) -> Tensor:
-        """Return the step count; as a tensor, so that a state dict holds nothing else."""
+        """Return the step count, a tensor as all else in the state dict: formats of tensors alone can hold it."""
         return torch.tensor(self.elbo.step, device="cpu")
 
     def set_extra_state(self, state: Tensor | Mapping[str, int]) -> None:
-        """Take the step count from a state dict; earlier versions wrote it as `{"step": count}`."""
+        """Take the step count from a state dict, also of one that was saved when it was `{"step": count}`."""
         self.elbo.step = int(state["step"] if isinstance(state, Mapping) else state)
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool, missing_keys: list[str], *rest: Any
+    ) -> None:
+        # Weights without a count, as from another source, load as well: the count stays.
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, *rest)
+        missing_keys[:] = [key for key in missing_keys if key != f"{prefix}_extra_state"]
 
 
 class _Posterior(Messenger):

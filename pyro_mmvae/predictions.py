@@ -33,7 +33,11 @@ def points(guide: Guide, batch: Batch, subsets: Mapping[str, Subset]) -> Tensor:
         batch: B samples.
         subsets: what each posterior may look at, by name.
     """
-    rows = {n: torch.tensor([[n in s] for s in subsets.values()], device=batch.device) for n in guide.inputs}
+    rows = {
+        n: torch.tensor([[n in s] for s in subsets.values()], device=batch.device)
+        for n in guide.inputs
+        if n in batch.data
+    }
     return guide.point(batch.seen(rows))
 
 

@@ -59,3 +59,21 @@ def prior_where_blind(loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDist
     """
     anything = observed.any(dim=-1, keepdim=True)
     return dist.Normal(torch.where(anything, loc, 0.0), torch.where(anything, scale, 1.0)).to_event(1)
+
+
+def mixture_of_normals(logits: Tensor, loc: Tensor, scale: Tensor) -> TorchDistribution:
+    """Return a mixture of C diagonal Gaussians.
+
+    Args:
+        logits: of the components' weights, shape `(*lead, C)`.
+        loc: their means, shape `(*lead, C, D)`.
+        scale: their standard deviations, same shape.
+
+    Returns:
+        Batch shape `lead` and event shape `(D,)`.
+    """
+    # PyTorch's argument checks fail on a batch without samples.
+    checked = None if logits.numel() else False
+    components = dist.Normal(loc, scale, validate_args=checked).to_event(1)
+    weights = dist.Categorical(logits=logits, validate_args=checked)
+    return dist.MixtureSameFamily(weights, components, validate_args=checked)

@@ -11,6 +11,7 @@ from pyro.ops.integrator import velocity_verlet
 from torch import Tensor
 from tqdm import tqdm
 
+from pyro_mmvae.arguments import check_count, names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.checks import evaluation
 from pyro_mmvae.estimators.estimate import Estimate
@@ -102,7 +103,7 @@ def annealed_log_likelihood(
     Raises:
         ValueError, IncompatibleError, FloatingPointError: see `log_likelihood`.
     """
-    of = tuple(n for n in model.names if n in batch.data) if of is None else tuple(of)
+    of = tuple(n for n in model.names if n in batch.data) if of is None else names_of(of, "of")
     annealing = annealing or Annealing()
     check_target(model, batch, of)
     with evaluation(model), seeded(seed, batch.device):
@@ -139,9 +140,8 @@ def bidirectional(
         ValueError: fewer than one data point.
         IncompatibleError: a likelihood is an energy.
     """
-    if num_points < 1:
-        raise ValueError(f"num_points: expected at least 1, got {num_points}")
-    of, annealing = tuple(of or model.names), annealing or Annealing()
+    check_count(num_points, "num_points")
+    of, annealing = names_of(of or model.names, "of", known=model.names), annealing or Annealing()
     refuse_energies(model, of)
     with evaluation(model), seeded(seed, model.device):
         with torch.no_grad():

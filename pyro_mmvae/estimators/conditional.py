@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 
+from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.importance import log_likelihood
@@ -55,6 +56,7 @@ def conditional_log_likelihood(
     Raises:
         ValueError: `of` and `on` overlap, an unknown `evidence`, or see `log_likelihood`.
     """
+    of, on = names_of(of, "of"), names_of(on, "on")
     if both := sorted(set(of) & set(on)):
         raise ValueError(f"expected `of` and `on` without a modality in common, both have {both}")
     if evidence not in ("prior", "importance"):
@@ -79,7 +81,12 @@ def difference(joint: Estimate, evidence: Estimate, batch: Batch, of: Sequence[s
         evidence: log p(x_on). Where it is not available the result is the joint.
         batch: the data points, whose observations say where there is something to predict.
         of: what is predicted.
+
+    Raises:
+        ValueError: names in `of` that the batch does not hold, or none.
     """
+    if not (of := names_of(of, "of", known=batch.data)):
+        raise ValueError(f"of: expected one or more modalities, got none; the batch holds {list(batch.names)}")
     known = evidence.available
     predicted = torch.stack([batch.observed[n] for n in of]).any(0)
     nothing = torch.full_like(joint.value, torch.nan)

@@ -13,7 +13,7 @@ from pyro_mmvae.estimators.seeds import seeded
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.objective import Objective
-from pyro_mmvae.table import Subset, Table, Term
+from pyro_mmvae.table import Subset, Table, Term, weights_of
 
 CHUNK = 256
 
@@ -40,8 +40,14 @@ def elbos(
 
     Returns:
         For each pair `mean` over the samples, in nats, `se`, its standard error over samples, and `n`.
+
+    Raises:
+        ValueError: an empty batch, no pair, or what is no list of names.
+        IncompatibleError: names that model, guide or batch do not have.
     """
-    table = Table([Term(given, dict.fromkeys(of, 1.0)) for given, of in pairs], name="elbo")
+    if not batch.size:
+        raise ValueError("expected at least one data point, got an empty batch")
+    table = Table([Term(given, weights_of(of, "of")) for given, of in pairs], name="elbo")
     objective = Objective(table, num_particles=num_particles, validate=False)
     device = next(model.parameters()).device
     with seeded(seed, device):

@@ -8,9 +8,10 @@ import torch
 from pyro.distributions import TorchDistribution
 from tqdm import tqdm
 
+from pyro_mmvae.arguments import check_count, names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.blind import posterior_under
-from pyro_mmvae.checks import evaluation
+from pyro_mmvae.checks import check_devices, check_finite, evaluation
 from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.proposal import Defensive, Proposal, Refinement, refined
 from pyro_mmvae.estimators.seeds import seeded
@@ -68,7 +69,7 @@ def log_likelihood(
         IncompatibleError: a likelihood of `of` is an energy.
         FloatingPointError: weights that are NaN or infinite, with the data points concerned.
     """
-    of = tuple(n for n in model.names if n in batch.data) if of is None else tuple(of)
+    of = tuple(n for n in model.names if n in batch.data) if of is None else names_of(of, "of")
     return log_likelihoods(
         model,
         guide,
@@ -123,11 +124,13 @@ def log_likelihoods(
     Raises:
         ValueError: `of` is empty, or see `log_likelihood`.
     """
+    if isinstance(of, str) or any(isinstance(members, str) for members in of):
+        raise ValueError(f"of: expected a list of lists of names, got {of!r}; the model decodes {list(model.names)}")
     subsets = [tuple(members) for members in of]
     if not subsets:
         raise ValueError("of: expected at least one set of modalities, got none")
-    given = tuple(guide.inputs) if given is None else tuple(given)
-    refinement = Refinement(steps=refine) if isinstance(refine, int) else refine
+    given = tuple(guide.inputs) if given is None else names_of(given, "given")
+    refinement = refine if isinstance(refine, Refinement) else Refinement(steps=check_count(refine, "refine", 0))
     for members in subsets:
         check_target(model, batch, members)
     check_given(guide, batch, given)
@@ -223,12 +226,16 @@ def check_given(guide: Guide, batch: Batch, given: Sequence[str]) -> None:
     """Refuse a proposal that looks at what it cannot see.
 
     Raises:
-        ValueError: a name that the guide does not encode, or that is not in the batch.
+        ValueError: a name that the guide does not encode, or that is not in the batch; values there that are NaN or
+            infinite, or a batch on another device.
     """
+    names_of(given, "given")
     if lacking := [n for n in given if n not in guide.inputs]:
         raise ValueError(f"given: {type(guide).__name__} does not encode {lacking}; it encodes {list(guide.inputs)}")
     if lacking := [n for n in given if n not in batch.data]:
         raise ValueError(f"given: the batch does not hold {lacking}; it holds {list(batch.names)}")
+    check_devices(batch, guide=guide)
+    check_finite(batch, given)
 
 
 def check_numbers(num_samples: int, defensive: float = 0.0, chunk_rows: int = 1) -> None:
@@ -238,7 +245,6 @@ def check_numbers(num_samples: int, defensive: float = 0.0, chunk_rows: int = 1)
         ValueError: there is one.
     """
     for name, value in (("num_samples", num_samples), ("chunk_rows", chunk_rows)):
-        if value < 1:
-            raise ValueError(f"{name}: expected at least 1, got {value}")
+        check_count(value, name)
     if not 0 <= defensive < 1:
         raise ValueError(f"defensive: expected a share in [0, 1), got {defensive}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import check_shapes, check_values, evaluation
@@ -49,11 +50,14 @@ def to_inference_data(
         seed: of the draws.
 
     Raises:
-        ValueError: names that guide or batch do not have, no draw, or values that a likelihood cannot generate.
+        ValueError: names that guide or batch do not have, no draw, an empty batch, or values that a
+            likelihood cannot generate.
     """
     import arviz  # takes seconds, which those who only train need not wait
 
-    given = tuple(guide.inputs) if given is None else tuple(given)
+    given = tuple(guide.inputs) if given is None else names_of(given, "given")
+    if not batch.size:
+        raise ValueError("expected at least one data point, got an empty batch")
     check_given(guide, batch, given)
     check_numbers(num_samples)
     names = [n for n in model.names if n in batch.data]
@@ -64,7 +68,8 @@ def to_inference_data(
         z = _draws(model, guide, batch, given, num_samples, resample)
         scored = {n: model.decode(z, n) for n in densities}
         predictive = {n: _numpy(d.sample()) for n, d in scored.items()}
-        scores = {n: torch.where(batch.observed[n], d.log_prob(batch.data[n]), torch.nan) for n, d in scored.items()}
+        raw = {n: d.log_prob(model.values(batch, n, d)) for n, d in scored.items()}
+        scores = {n: torch.where(batch.observed[n], value, torch.nan) for n, value in raw.items()}
     return arviz.from_dict(
         posterior={"z": _numpy(z)},
         posterior_predictive=predictive,

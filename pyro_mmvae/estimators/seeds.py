@@ -23,8 +23,12 @@ def batch_seed(seed: int, number: int) -> int:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Draw from a stream of one's own; the generators of PyTorch are left as they were."""
+    """Draw from a stream of one's own; the generators of PyTorch are left as they were.
+
+    Inference mode is left as well, where a caller is in it: a proposal may be fitted by gradients in here.
+    """
     devices = [device.index or 0] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    gradients = torch.is_grad_enabled()
+    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.set_grad_enabled(gradients):
         torch.manual_seed(seed)
         yield

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.checks import check_shapes, check_values
+from pyro_mmvae.checks import check_devices, check_finite, check_shapes, check_values
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.model import MultimodalVAE
 
@@ -33,7 +34,8 @@ class Target:
         self.chunk_rows = chunk_rows
         self.complete = {n: bool(batch.observed[n].all()) for n in self.of}
         blocks = range(0, batch.size, chunk_rows)
-        self.blocks = [batch.only(of)[i : i + chunk_rows] for i in blocks]
+        batch = batch.only(of).zero_filled().differentiable()
+        self.blocks = [batch[i : i + chunk_rows] for i in blocks]
         self.places = [slice(i, i + chunk_rows) for i in blocks]
 
     @property
@@ -49,7 +51,8 @@ class Target:
     def _block(self, z: Tensor, block: Batch) -> dict[str, Tensor]:
         found = {}
         for name in self.of:
-            score = self.model.decode(z, name).log_prob(block.data[name])
+            distribution = self.model.decode(z, name)
+            score = distribution.log_prob(self.model.values(block, name, distribution))
             found[name] = score if self.complete[name] else torch.where(block.observed[name], score, 0.0)
         return found
 
@@ -70,8 +73,8 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
             its likelihood cannot generate.
         IncompatibleError: a likelihood that is an energy and no density.
     """
-    if not of or len(set(of)) != len(of):
-        raise ValueError(f"of: expected one or more distinct modalities, got {list(of)}")
+    if not names_of(of, "of"):
+        raise ValueError(f"of: expected one or more distinct modalities, got none; the model has {list(model.names)}")
     if lacking := [n for n in of if n not in model.names]:
         raise ValueError(f"of: the model does not decode {lacking}; it decodes {list(model.names)}")
     if lacking := [n for n in of if n not in batch.data]:
@@ -79,7 +82,9 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
     refuse_energies(model, of)
     if not batch.size:
         raise ValueError("expected at least one data point, got an empty batch")
+    check_devices(batch, model=model)
     check_shapes(model, batch, of)
+    check_finite(batch, of)
     check_values(model, batch, of)
 
 

@@ -62,7 +62,8 @@ class MLPEncoder(Recorded, nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         """Map values `(N, *event_shape)` to features `(N, F)`; whole numbers and booleans are converted."""
-        return self.layers(value.flatten(1) if value.is_floating_point() else self._as_floating(value.flatten(1)))
+        flat = value.flatten(1) if value.dim() > 1 else value.unsqueeze(1)  # one number is a vector of one
+        return self.layers(flat if value.is_floating_point() else self._as_floating(flat))
 
     def _as_floating(self, value: Tensor) -> Tensor:
         return value.to(next((p.dtype for p in self.parameters()), torch.get_default_dtype()))
@@ -98,7 +99,7 @@ class MLPDecoder(Recorded, nn.Module):
 
     def forward(self, latent: Tensor) -> Tensor:
         """Map latents `(N, D)` to parameters `(N, *param_shape)`."""
-        return self.output(self.layers(latent)).unflatten(1, self.param_shape)
+        return self.output(self.layers(latent)).reshape(latent.shape[0], *self.param_shape)
 
     @classmethod
     def example(cls) -> tuple[Self, Tensor]:

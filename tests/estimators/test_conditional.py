@@ -38,9 +38,11 @@ def test_every_pair_of_subsets(truth, evidence):
 def test_parts_are_put_together(truth):
     model, guide = exact_pair(truth)
     batch = truth.sample(6)
-    estimate = conditional_log_likelihood(model, guide, batch, of="a", on="b", given="ac", num_samples=100, seed=4)
-    joint = log_likelihood(model, guide, batch, of="ab", given="ac", num_samples=100, seed=4)
-    below = log_likelihood(model, guide, batch, of="b", given="b", num_samples=100, seed=5)
+    estimate = conditional_log_likelihood(
+        model, guide, batch, of=["a"], on=["b"], given=["a", "c"], num_samples=100, seed=4
+    )
+    joint = log_likelihood(model, guide, batch, of=["a", "b"], given=["a", "c"], num_samples=100, seed=4)
+    below = log_likelihood(model, guide, batch, of=["b"], given=["b"], num_samples=100, seed=5)
     torch.testing.assert_close(estimate.value, joint.value - below.value)
     torch.testing.assert_close(estimate.standard_error**2, joint.standard_error**2 + below.standard_error**2)
     assert (estimate.ess == torch.minimum(joint.ess, below.ess)).all()
@@ -51,8 +53,8 @@ def test_where_the_condition_is_missing_it_is_the_marginal(truth):
     model, guide = exact_pair(truth)
     half = torch.tensor([True, False] * 3)
     batch = Batch.of(truth.sample(6).data, {"b": half})
-    estimate = conditional_log_likelihood(model, guide, batch, of="a", on="b", num_samples=500)
-    joint = log_likelihood(model, guide, batch, of="ab", num_samples=500)
+    estimate = conditional_log_likelihood(model, guide, batch, of=["a"], on=["b"], num_samples=500)
+    joint = log_likelihood(model, guide, batch, of=["a", "b"], num_samples=500)
     torch.testing.assert_close(estimate.value[~half], joint.value[~half])
     assert not torch.isclose(estimate.value[half], joint.value[half]).any()
 
@@ -61,14 +63,14 @@ def test_where_nothing_is_to_be_predicted(truth):
     model, guide = exact_pair(truth)
     half = torch.tensor([True, False] * 3)
     batch = Batch.of(truth.sample(6).data, {"a": half})
-    estimate = conditional_log_likelihood(model, guide, batch, of="a", on="b", num_samples=50)
+    estimate = conditional_log_likelihood(model, guide, batch, of=["a"], on=["b"], num_samples=50)
     assert torch.equal(estimate.available, half)
     assert estimate.value[~half].isnan().all()
 
 
 def test_a_condition_without_an_encoder_has_the_prior_as_proposal():
     model, guide = pair("poe")
-    estimate = conditional_log_likelihood(model, guide, Batch.of(data()), of="a", on="y", num_samples=100)
+    estimate = conditional_log_likelihood(model, guide, Batch.of(data()), of=["a"], on=["y"], num_samples=100)
     assert torch.isfinite(estimate.value).all()
 
 
@@ -76,11 +78,11 @@ def test_errors():
     model, guide = pair("poe")
     batch = Batch.of(data())
     with pytest.raises(ValueError, match=r"both have \['a'\]"):
-        conditional_log_likelihood(model, guide, batch, of="ab", on="a")
+        conditional_log_likelihood(model, guide, batch, of=["a", "b"], on=["a"])
     with pytest.raises(ValueError, match="expected 'prior' or 'importance'"):
-        conditional_log_likelihood(model, guide, batch, of="a", on="b", evidence="bayes")
+        conditional_log_likelihood(model, guide, batch, of=["a"], on=["b"], evidence="bayes")
     with pytest.raises(ValueError, match="belongs to evidence='importance'"):
-        conditional_log_likelihood(model, guide, batch, of="a", on="b", evidence="prior", given_evidence="b")
+        conditional_log_likelihood(model, guide, batch, of=["a"], on=["b"], evidence="prior", given_evidence=["b"])
 
 
 def test_a_conditional_is_no_marginal(truth):

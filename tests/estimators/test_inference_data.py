@@ -34,7 +34,7 @@ def test_draws_are_the_posteriors_and_scores_are_the_likelihoods(truth):
     truth.set_exact_experts(guide)
     model, batch = truth.model(), truth.sample(4)
     found = to_inference_data(model, guide, batch, num_samples=4000, given=("a", "b"))
-    loc, scale = truth.posterior(batch.given("ab"))
+    loc, scale = truth.posterior(batch.given(["a", "b"]))
     z = torch.from_numpy(found.posterior["z"].values[0])
     torch.testing.assert_close(z.mean(0), loc, atol=0.05, rtol=0)
     torch.testing.assert_close(z.std(0), scale, atol=0.05, rtol=0)

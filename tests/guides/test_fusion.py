@@ -53,12 +53,12 @@ class TestPriorExpert:
         batch = Batch.of(data(), {"b": torch.tensor([True, False] * 3)})
         rows = {n: torch.tensor([[n in s] for s in ("a", "ab", "abc")]) for n in "abc"}
         found = guide.posterior(batch.seen(rows))
-        lone = guide.posterior(batch.given("a"))
+        lone = guide.posterior(batch.given(["a"]))
         torch.testing.assert_close(found.mean[1, 1::2], lone.mean[1::2])
         torch.testing.assert_close(found.stddev[1, 1::2], lone.stddev[1::2])
         always = pair("poe")[1]
         always.load_state_dict(guide.state_dict())
-        torch.testing.assert_close(found.mean[1, ::2], always.posterior(batch.given("ab")).mean[::2])
+        torch.testing.assert_close(found.mean[1, ::2], always.posterior(batch.given(["a", "b"])).mean[::2])
         torch.testing.assert_close(found.stddev[2], always.posterior(batch).stddev)
 
     @pytest.mark.parametrize("name", ["poe", "mopoe"])

@@ -254,7 +254,7 @@ class TestSchedules:
     def test_bad_schedules_are_refused(self):
         with pytest.raises(ValueError, match="positive"):
             Schedule(0.0, 1.0, steps=3, geometric=True)
-        with pytest.raises(ValueError, match="at least one step"):
+        with pytest.raises(ValueError, match="expected at least 1, got 0"):
             Schedule(0.0, 1.0, steps=0)
 
     def test_only_training_calls_advance_and_the_state_dict_remembers(self):
@@ -271,6 +271,21 @@ class TestSchedules:
         other.load_state_dict(loss.state_dict())
         assert other.elbo.step == 2
 
+    def test_a_state_of_tensors_loads_and_the_count_stays(self):
+        loss = extended(("a",), ["y"], beta=Schedule(0.0, 1.0, steps=4))(*pair("poe"))
+        loss(Batch.of(data()))
+        state = loss.state_dict()
+        assert all(torch.is_tensor(value) for value in state.values())
+        other = extended(("a",), ["y"])(*pair("poe"))
+        other.load_state_dict({name: value for name, value in state.items() if name != "_extra_state"})
+        assert other.elbo.step == 0
+        nn.ModuleDict({"inner": other}).load_state_dict({f"inner.{n}": v for n, v in state.items()})
+        assert other.elbo.step == 1
+        other.load_state_dict({**state, "_extra_state": {"step": 7}})  # as it was saved before
+        assert other.elbo.step == 7
+        with pytest.raises(RuntimeError, match="Missing key"):
+            other.load_state_dict({"_extra_state": state["_extra_state"]})
+
     def test_beta_reaches_the_loss(self):
         model, guide = pair("poe")
         batch = Batch.of(data())
@@ -278,7 +293,7 @@ class TestSchedules:
         for beta in (0.0, 1.0):
             with common_noise():
                 losses.append(extended(("a",), ["y"], beta=beta).evaluate(model, guide, batch).loss)
-        kl = torch.distributions.kl_divergence(guide.posterior(batch.given("a")), model.prior()).mean()
+        kl = torch.distributions.kl_divergence(guide.posterior(batch.given(["a"])), model.prior()).mean()
         torch.testing.assert_close(losses[1] - losses[0], kl)
 
 

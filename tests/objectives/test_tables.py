@@ -316,7 +316,7 @@ class TestAlignmentsAlone:
         model, guide = pair("poe")
         batch = Batch.of(data(), {"c": torch.tensor([True, False] * 3)})
         bound = Objective(self.TABLE, **options).evaluate(model, guide, batch)
-        q, p, whole, last = (guide.posterior(batch.given(s)) for s in ("a", "b", "ab", "c"))
+        q, p, whole, last = (guide.posterior(batch.given(s)) for s in (["a"], ["b"], ["a", "b"], ["c"]))
         pull = 0.5 * torch.distributions.kl_divergence(q, p)
         far = ((whole.mean - last.mean).square() + (whole.stddev - last.stddev).square()).sum(-1).sqrt()
         torch.testing.assert_close(bound.per_sample, -pull - 2 * far * batch.observed["c"])
