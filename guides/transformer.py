@@ -64,8 +64,9 @@ class Transformer(ExpertGuide):
         # A sequence with nothing to attend to would be NaN; it may look at everything, and is replaced by the prior.
         hidden = ~observed & observed.any(dim=-1, keepdim=True)
         flat = tokens.expand(*observed.shape, tokens.shape[-1]).reshape(-1, *tokens.shape[-2:])
-        # PyTorch's attention does not take an empty batch.
-        out = self.encoder(flat, src_key_padding_mask=hidden.reshape(-1, hidden.shape[-1])) if len(flat) else flat
+        # PyTorch's attention does not take an empty batch; a graph that is exported is for any size.
+        full = torch.compiler.is_compiling() or len(flat)
+        out = self.encoder(flat, src_key_padding_mask=hidden.reshape(-1, hidden.shape[-1])) if full else flat
         weights = observed.unsqueeze(-1).to(out.dtype)
         out = out.reshape(*observed.shape, out.shape[-1])
         return (out * weights).sum(-2) / weights.sum(-2).clamp_min(1)
