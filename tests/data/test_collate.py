@@ -70,7 +70,7 @@ def test_arrays_of_every_kind(value):
         ([{"x": 1}, {"x": 1.5}], {}, ValueError, r"'x': sample 1 is of torch.float32, sample 0 of torch.int64"),
         ([{"x": 1}, {"x": "text"}], {}, TypeError, "sample 1, 'x': expected an array.* got str"),
         ([{"x": np.array(["a"])}], {}, TypeError, "sample 0, 'x': this array cannot be a tensor"),
-        ([{"x": 1.0}, {"x": float("nan")}], {}, ValueError, r"'x' holds NaN or infinite values in samples \[1\]"),
+        ([{"x": 1.0}, {"x": float("nan")}], {}, ValueError, r"'x' holds NaN or infinite .* in samples \[1\]"),
         ([np.zeros(2)], {}, TypeError, "sample 0: expected a dictionary .* got ndarray"),
         ([{"x": 1}], {"like": {"x": None}}, ValueError, r"like: expected a complete sample, \['x'\] are None"),
     ],
