@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.product import prior_where_blind
 from pyro_mmvae.guide import GaussianHead, Guide, masked_features
-from pyro_mmvae.modality import Modality
+from pyro_mmvae.modality import Modality, distinct
 from pyro_mmvae.shapes import constant
 
 _MAX_SUBSET_NETWORKS = 255
@@ -46,7 +46,7 @@ class Joint(Guide):
         hidden: int = 256,
         networks: Literal["shared", "zeroed", "per_subset", "separate"] = "shared",
     ) -> None:
-        seen = [m for m in modalities if m.encoder is not None]
+        seen = [m for m in distinct(modalities) if m.encoder is not None]
         subsets, separate = _subsets(len(seen), networks), networks == "separate"
         copies = sum(0 in subset for subset in subsets) if separate else 1
         super().__init__([_copied(m, copies) for m in seen] if separate else modalities, latent_dim)
