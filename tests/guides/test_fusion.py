@@ -222,7 +222,7 @@ class TestJoint:
         torch.testing.assert_close(guide.posterior(batch).stddev, scale)
 
     def test_errors(self):
-        with pytest.raises(ValueError, match="networks: expected one of .*'separate'.*, got 'one'"):
+        with pytest.raises(ValueError, match=r"networks: expected one of .*'separate'.*, got 'one'"):
             pair("joint", networks="one")
 
 
