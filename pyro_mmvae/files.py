@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 MAX_JSON = 2**28
 """Bytes of a JSON file that is read."""
@@ -87,6 +88,25 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
             if not path.exists():
                 replace_file(path, make)
     return path
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep a folder for this process; a process that dies gives it back.
+
+    Raises:
+        FileExistsError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    held = FileLock(folder / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout as error:
+        raise FileExistsError(f"another process is writing into {folder}; give another folder with --out") from error
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def _finite(value: Any) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,6 +87,7 @@ def fit_phases(
         last: the checkpoint from which to resume; None begins anew.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C, which Lightning would turn into the end of the process.
         FileNotFoundError: there is no such checkpoint.
         IncompatibleError: an objective does not fit model and guide.
         ValueError: no phases, parts that do not exist, a trainer that trains for another number of epochs, or a
@@ -163,7 +167,8 @@ def _check_epochs(trainer: lightning.Trainer, phase: Phase, number: int) -> None
 
 def _fit(fitted: Fitted, data: lightning.LightningDataModule, checkpoint: Path | None) -> None:
     try:
-        fitted.trainer.fit(fitted.training, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with _interrupts():
+            fitted.trainer.fit(fitted.training, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     finally:
         fitted.training.thaw()
 
@@ -181,3 +186,16 @@ def _give_rows(trainer: lightning.Trainer, states: Mapping[str, Any]) -> None:
 def _histories(trainer: lightning.Trainer) -> list[History]:
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return [callback for callback in callbacks if isinstance(callback, History)]
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C: Lightning ends the process as if something had failed, and ignores the key from then on."""
+    try:
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None

@@ -102,7 +102,7 @@ class LikelihoodTable(FromCode):
 
     def lines(self) -> list[str]:
         """Return a table with one row for each file of the folder."""
-        rows = [_likelihood_row(name) for name in member_names(likelihoods)]
+        rows = [_likelihood_row(name) for name in member_names(likelihoods.__name__)]
         return _table(["class", "what it is", "options"], rows)
 
 
@@ -182,7 +182,7 @@ def _fits(guide: str, objective: str, inputs: list[str]) -> bool:
 
 
 def _likelihood_row(name: str) -> list[str]:
-    module = load_member(likelihoods, name)
+    module = load_member(likelihoods.__name__, name)
     (cls,) = [
         c
         for c in vars(module).values()

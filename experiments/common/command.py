@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from pyro_mmvae.own_code import raised_in
+
 ERRORS = (ValueError, OSError, ImportError, ArithmeticError)
 """What a user can mend: options, files, packages that are not there, a run that diverged."""
 
 
 def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str] | None) -> None:
     """Run a command line; errors that a user can mend end in one line and exit code 2, Ctrl-C in one and 130.
+
+    Errors in code of the user's own are shown as they are.
 
     Args:
         prog: how the command is called, e.g. `python -m experiments.mnist`.
@@ -30,6 +34,8 @@ def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str
 
 
 def _mendable(error: Exception) -> bool:
+    if raised_in(error.__traceback__):
+        return False
     if isinstance(error, ERRORS):
         return True
     # Late, as it costs seconds: help and mistakes on the command line answer at once.

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import reprlib
 import textwrap
-import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import tyro
 import yaml
 from tyro import MISSING_NONPROP
 
+from pyro_mmvae.experiments.common.ranges import typed
 from pyro_mmvae.files import write_text
+from pyro_mmvae.own_code import refuse_unnamed
+from pyro_mmvae.plain_yaml import read_mapping, read_value
 
 if TYPE_CHECKING:
     from pyro_mmvae.experiments.common.run_config import Preset, RunConfig
 
 C = TypeVar("C")
 R = TypeVar("R", bound="RunConfig")
-MAX_YAML, MAX_DEPTH = 2**20, 20
-"""Bytes of a file of options, and how deep lists in it may be nested."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 EXPERIMENT = "experiment"
 """Line of the file that names the experiment, a class variable of the dataclass."""
 
@@ -53,6 +54,9 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
     if len(words) < len(rest):
         tyro.cli(cls, args=["--help"], default=config, prog=prog, description=cls.about)
     config.check()
+    named = [name for word in words for name in (word, word.partition("=")[2])]
+    said_so = [name for name in config.code if name in given.values()]
+    refuse_unnamed(said_so, named, "the file of --config", "on the command line, {}")
     return dataclasses.replace(config, config=None, out=config.run)
 
 
@@ -93,7 +97,7 @@ def said(cls: type, path: Path) -> dict[str, Any]:
     Raises:
         ValueError: the file is not a mapping, names an unknown option, or gives one a value of the wrong type.
     """
-    content = mapping(path)
+    content = read_mapping(path)
     if content.get("config") is not None:
         raise ValueError(f"{path}: `config` names a file of options; give it on the command line")
     experiment = getattr(cls, EXPERIMENT, None)
@@ -103,41 +107,7 @@ def said(cls: type, path: Path) -> dict[str, Any]:
     if unknown := sorted(map(str, set(content) - names)):
         raise ValueError(f"{path}: unknown options {unknown}; there are {sorted(names)}")
     hints = typing.get_type_hints(cls)
-    return {name: _converted(value, hints[name], f"{path}: {name}") for name, value in content.items()}
-
-
-def mapping(path: Path) -> dict[str, Any]:
-    """Return what a YAML file holds.
-
-    Raises:
-        ValueError: it is not YAML, or not a mapping.
-    """
-    if path.stat().st_size > MAX_YAML:
-        raise ValueError(f"{path}: expected options in at most {MAX_YAML} bytes, got {path.stat().st_size}")
-    try:
-        content = yaml.load(path.read_text(), _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML that holds options: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-        raise ValueError(f"{path}: expected options as `name: value` lines, got {reprlib.repr(content)}")
-    return content
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without what can grow: aliases, which multiply, and deep nesting."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not admitted")
-        if self.depth > MAX_DEPTH:
-            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
-        self.depth += 1
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self.depth -= 1
+    return {name: typed(value, hints[name], f"{path}: {name}") for name, value in content.items()}
 
 
 def write(config: Any, path: Path) -> None:
@@ -149,13 +119,8 @@ def write(config: Any, path: Path) -> None:
 
 def plain(config: Any) -> dict[str, Any]:
     """Return a dataclass as a mapping of plain values, for YAML and JSON."""
-    return {k: _plain(v) for k, v in dataclasses.asdict(config).items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return list(value)
-    return str(value) if isinstance(value, Path) else value
+    found: dict[str, Any] = msgspec.to_builtins(config, enc_hook=str)
+    return found
 
 
 def listed(config: Any, preset: Preset | None, width: int = 110) -> str:
@@ -182,50 +147,5 @@ def options(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise ValueError(f"expected name=value, got {pair!r}")
-        found[name] = _number(_value(value))
+        found[name] = read_value(value)
     return found
-
-
-def _value(text: str) -> Any:
-    try:
-        return yaml.load(text, _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"expected a value, got {reprlib.repr(text)}: {' '.join(str(error).split())}") from error
-
-
-def _converted(value: Any, hint: Any, where: str) -> Any:
-    choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    for choice in choices:
-        fitted = _fitted(value, choice)
-        if fitted is not _MISFIT:
-            return fitted
-    expected = " or ".join(getattr(c, "__name__", str(c)) for c in choices)
-    raise ValueError(f"{where}: expected {expected}, got {reprlib.repr(value)}")
-
-
-def _number(value: Any) -> Any:
-    """Read 1e-3 as people mean it; YAML 1.1 takes it for a word, as it has no point."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-NO_BREAK = "\N{NO-BREAK SPACE}"
-_MISFIT = object()
-
-
-def _fitted(value: Any, choice: Any) -> Any:
-    if choice is type(None):
-        return None if value is None else _MISFIT
-    if get_origin(choice) is typing.Literal:
-        return value if isinstance(value, str | int) and value in get_args(choice) else _MISFIT
-    if get_origin(choice) is tuple:
-        parts = [_fitted(part, get_args(choice)[0]) for part in value] if isinstance(value, list) else [_MISFIT]
-        return _MISFIT if _MISFIT in parts else tuple(parts)
-    if choice is Path:
-        return Path(value) if isinstance(value, str) else _MISFIT
-    if choice is float and not isinstance(value, bool):
-        number = _number(value)
-        return float(number) if isinstance(number, int | float) else _MISFIT
-    return value if type(value) is choice else _MISFIT

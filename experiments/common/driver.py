@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyro_mmvae.experiments.common import configuration
-from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, experiments, prog
+from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, prog, refuse_unknown_experiment
 from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.experiments.common.ranges import check
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import CONFIG
+from pyro_mmvae.own_code import is_own, refuse_unnamed
+from pyro_mmvae.plain_yaml import read_mapping
+from pyro_mmvae.registry import load_class
 
 if TYPE_CHECKING:  # it imports PyTorch, for which a reader of `--help` should not have to wait
     from pyro_mmvae.experiments.common.experiment import Experiment
@@ -40,13 +43,14 @@ def _run(name: str, words: list[str]) -> None:
 
 
 def config_class(name: str) -> type[RunConfig]:
-    """Return the class of an experiment's options; PyTorch is not imported.
+    """Return the class of an experiment's options; PyTorch is not imported for one of this package.
 
     Raises:
         ValueError: there is no such experiment.
     """
-    if name not in (there := experiments()):
-        raise ValueError(f"unknown experiment {name!r}; choose one of {', '.join(there)}")
+    if is_own(name):
+        return experiment_class(name).config_class(name)
+    refuse_unknown_experiment(name)
     found: type[RunConfig] = importlib.import_module(f"{EXPERIMENTS}.{name}.config").Config
     return found
 
@@ -57,8 +61,13 @@ def experiment_class(name: str) -> type[Experiment[Any]]:
     Raises:
         ValueError: there is no such experiment.
     """
-    config_class(name)
-    found: type[Experiment[Any]] = importlib.import_module(f"{EXPERIMENTS}.{name}.experiment").Experiment
+    refuse_unknown_experiment(name)
+    from pyro_mmvae.experiments.common.experiment import Experiment
+
+    if is_own(name):
+        found: type[Experiment[Any]] = load_class(EXPERIMENTS, name, Experiment)
+    else:
+        found = importlib.import_module(f"{EXPERIMENTS}.{name}.experiment").Experiment
     return found
 
 
@@ -67,19 +76,31 @@ def configured(config: RunConfig) -> Experiment[Any]:
     return experiment_class(config.experiment)(config)
 
 
-def read_config(run: Path) -> RunConfig:
+def read_config(run: Path, allow: Collection[str] = ()) -> RunConfig:
     """Return the configuration of a run, checked; `out` is where the folder is now.
+
+    Args:
+        run: the folder.
+        allow: import paths of code from outside this package that the run may name. Nothing else is imported.
 
     Raises:
         FileNotFoundError: there is no run.
-        ValueError: the file is damaged, or of no experiment that is here.
+        ValueError: the file is damaged, of no experiment that is here, or names other code.
     """
     path = run / CONFIG
     if not path.is_file():
         raise FileNotFoundError(f"no run in {run}: expected a file {CONFIG} there")
-    name = configuration.mapping(path).get(configuration.EXPERIMENT)
-    if name not in (there := experiments()):
-        raise ValueError(f"{path} is of no experiment that can be opened ({name!r}); there are {there}")
-    config = replace(configuration.read(config_class(name), path), out=run)
+    name = str(read_mapping(path).get(configuration.EXPERIMENT))
+    refuse_unnamed([name], allow, str(path), ALLOW)
+    try:
+        cls = config_class(name)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    config = replace(configuration.read(cls, path), out=run)
+    refuse_unnamed(config.code, allow, str(path), ALLOW)
     config.check()
     return config
+
+
+ALLOW = "--allow {}"
+"""What to add to a command that opens a run with code of the user's own."""

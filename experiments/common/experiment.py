@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 import lightning
 
-from pyro_mmvae import Batch, Guide, Loss, Modality, MultimodalVAE, Objective, Schedule
+from pyro_mmvae import Batch, Guide, Loss, Modality, MultimodalVAE, Objective, Schedule, guides, objectives
 from pyro_mmvae.cross_correlation import with_cross_correlation
-from pyro_mmvae.experiments.common.by_name import build_guide, build_objective
+from pyro_mmvae.experiments.common.by_name import built
 from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.phases import Phase
@@ -61,7 +62,8 @@ class Experiment(ABC, Generic[C]):
     """One experiment, configured.
 
     Adding one is adding a folder with `config.py` (a `Config`, light), `experiment.py` (a subclass named
-    `Experiment`) and `__main__.py`; command line, resume, comparison and likelihoods follow.
+    `Experiment`) and `__main__.py`; command line, resume, comparison and likelihoods follow. One outside of this
+    package is any subclass of `Experiment[Config]`, found by its import path.
 
     Args:
         config: checked.
@@ -79,6 +81,14 @@ class Experiment(ABC, Generic[C]):
 
     def __init__(self, config: C) -> None:
         self.config = config
+
+    @classmethod
+    @cache
+    def config_class(cls, name: str) -> type[RunConfig]:
+        """Return the class of the options, that of `Experiment[...]`, for an experiment that goes by a name."""
+        bases = [base for c in cls.__mro__ for base in vars(c).get("__orig_bases__", ())]
+        found = next(c for base in bases for c in get_args(base) if isinstance(c, type) and issubclass(c, RunConfig))
+        return type(found.__name__, (found,), {"experiment": name, "__doc__": found.__doc__})
 
     @abstractmethod
     def modalities(self) -> list[Modality]:
@@ -119,7 +129,8 @@ class Experiment(ABC, Generic[C]):
         """
         config, modalities = self.config, self.modalities()
         model = MultimodalVAE(modalities, config.latent_dim)
-        return model, build_guide(config.guide, modalities, config.latent_dim, config.guide_options or ())
+        build, pairs = guides.load(config.guide), config.guide_options or ()
+        return model, built("guide", config.guide, build, modalities, config.latent_dim, pairs=pairs)
 
     def objective(self, guide: Guide, steps: int) -> Objective:
         """Return the objective for a run of so many steps.
@@ -128,14 +139,11 @@ class Experiment(ABC, Generic[C]):
             ValueError: an option that the objective does not have, or one that does not fit the inputs.
         """
         config = self.config
-        objective = build_objective(
-            config.objective or "",
-            guide.inputs,
-            self.targets(),
-            config.objective_options,
-            beta=self.beta(steps),
-            num_particles=config.particles,
-        )
+        name, weights = config.objective or "", {"beta": self.beta(steps), "num_particles": config.particles}
+        build, pairs = objectives.load(name), config.objective_options
+        objective = built("objective", name, build, guide.inputs, self.targets(), pairs=pairs, **weights)
+        if not isinstance(objective, Objective):
+            raise ValueError(f"--objective {name}: expected a function that returns an Objective, got {objective!r}")
         if config.cross_correlation:
             return with_cross_correlation(objective, config.cross_correlation, config.cross_correlation_norm)
         return objective
@@ -154,18 +162,12 @@ class Experiment(ABC, Generic[C]):
         epochs = self.config.epochs
         return [Phase(self.objective(guide, steps_per_epoch * epochs), epochs)]
 
-    def checked_pair(self) -> tuple[MultimodalVAE, Guide]:
-        """Return model and guide, checked to fit the objective, before any data are looked at.
+    def loss(self, steps: int = 1) -> Loss:
+        """Return model, guide and objective as one module, not trained, checked to fit each other.
 
         Raises:
             ValueError: parts that cannot work together.
         """
-        model, guide = self.pair()
-        self.objective(guide, steps=1).check(model, guide)
-        return model, guide
-
-    def loss(self, steps: int = 1) -> Loss:
-        """Return model, guide and objective as one module, not trained, checked to fit each other."""
         model, guide = self.pair()
         return self.objective(guide, steps)(model, guide)
 

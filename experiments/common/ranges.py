@@ -4,63 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
+import reprlib
 import typing
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta
 
-@dataclass(frozen=True)
-class Range:
-    """Finite numbers between two limits.
+Positive = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Weight = Annotated[float, Meta(ge=0)]
+PositiveNumber = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+PartialShare = Annotated[float, Meta(ge=0, lt=1)]
+PositiveShare = Annotated[float, Meta(gt=0, le=1)]
+Samples = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0, le=1)]
+"""So many samples, or a share of them."""
 
-    Args:
-        words: what is expected, for a message.
-        low: least value.
-        high: greatest value.
-        above: leave the least value out.
-        below: leave the greatest value out.
-    """
-
-    words: str
-    low: float = -math.inf
-    high: float = math.inf
-    above: bool = False
-    below: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Return whether a number is inside; NaN and infinity never are."""
-        fits_low = value > self.low if self.above else value >= self.low
-        fits_high = value < self.high if self.below else value <= self.high
-        return math.isfinite(value) and fits_low and fits_high
-
-
-@dataclass(frozen=True)
-class SomeOf:
-    """A share of samples, in (0, 1], or a whole number of them."""
-
-    words: str = "a share in (0, 1] or a whole number"
-
-    def holds(self, value: float) -> bool:
-        """Return whether a number is one of the two."""
-        return math.isfinite(value) and (0 < value <= 1 or (value > 1 and value % 1 == 0))
-
-
-Positive = Annotated[int, Range("at least 1", low=1)]
-Count = Annotated[int, Range("at least 0", low=0)]
-Weight = Annotated[float, Range("a number of at least 0", low=0)]
-PositiveNumber = Annotated[float, Range("a positive number", low=0, above=True)]
-Share = Annotated[float, Range("a share from 0 to 1", low=0, high=1)]
-PartialShare = Annotated[float, Range("a share from 0 to below 1", low=0, high=1, below=True)]
-PositiveShare = Annotated[float, Range("a share above 0, up to 1", low=0, high=1, above=True)]
-Samples = Annotated[float, SomeOf()]
+_WORDS = {"`": "", "Expected": "expected", "array": "list", " >= ": " of at least ", " > ": " above "} | {
+    " <= ": " of at most ", " < ": " below "
+}  # fmt: skip
 
 
 def check(config: Any) -> None:
-    """Refuse options out of their range.
-
-    Args:
-        config: a dataclass some of whose fields have types of this file, also inside tuples and unions.
+    """Refuse options of another type than a dataclass gives them, out of its range, NaN or infinite.
 
     Raises:
         ValueError: names the first such option, what is expected and what it is.
@@ -68,9 +37,25 @@ def check(config: Any) -> None:
     hints = typing.get_type_hints(type(config), include_extras=True)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        for part, limit in _limited(value, hints[field.name]):
-            if not limit.holds(part):
-                raise ValueError(f"{option(field.name)}: expected {limit.words}, got {part}")
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, float) and not math.isfinite(part):
+                raise ValueError(f"{option(field.name)}: expected a finite number, got {part}")
+        typed(value, hints[field.name], option(field.name))
+
+
+def typed(value: Any, hint: Any, where: str) -> Any:
+    """Return a plain value, from YAML say, as one of a type.
+
+    Raises:
+        ValueError: it does not fit; the message begins with `where`.
+    """
+    try:
+        return msgspec.convert(value, hint, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        words = str(error)
+        for old, new in _WORDS.items():
+            words = words.replace(old, new)
+        raise ValueError(f"{where}: {re.sub(', got .*?(?= - at|$)', '', words)}, got {reprlib.repr(value)}") from error
 
 
 def option(name: str) -> str:
@@ -78,17 +63,7 @@ def option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _limited(value: Any, hint: Any) -> Iterator[tuple[Any, Range | SomeOf]]:
-    """Yield the numbers of a value with the limits that its type sets them."""
-    if get_origin(hint) is Annotated:
-        inner, *marks = get_args(hint)
-        if isinstance(value, int | float):
-            yield from ((value, mark) for mark in marks if isinstance(mark, Range | SomeOf))
-        yield from _limited(value, inner)
-    elif isinstance(value, tuple):
-        for kind in get_args(hint):
-            for part in value if kind is not Ellipsis else ():
-                yield from _limited(part, kind)
-    else:
-        for choice in get_args(hint):
-            yield from _limited(value, choice)
+def _path(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value)
+    raise msgspec.ValidationError("Expected path")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, GuideName, ObjectiveName, known
+from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, GuideName, ObjectiveName
 from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveShare, Weight, check, option
+from pyro_mmvae.own_code import short
+from pyro_mmvae.registry import refuse_unknown
 
 
 class Preset(NamedTuple):
@@ -47,7 +49,7 @@ class RunConfig:
     """Options of a run. An experiment's `Config` derives from it, and its defaults are those of the demo."""
 
     experiment: ClassVar[str]
-    """Name of the experiment's folder."""
+    """Name of the experiment's folder; of one's own, the import path by which it was found, which need not be given."""
     about: ClassVar[str]
     """What `--help` says first."""
     comparison: ClassVar[Comparison]
@@ -159,15 +161,20 @@ class RunConfig:
         return self
 
     @property
+    def code(self) -> tuple[str, ...]:
+        """What may name code of the user's own."""
+        return (self.experiment, self.guide, self.objective or "")
+
+    @property
     def run_name(self) -> str:
         """Name of the run folder inside `runs/EXPERIMENT`."""
         paper = f"{self.paper}-" if self.paper else ""
-        return f"{paper}{self.guide}-{self.objective}-s{self.seed}"
+        return f"{paper}{short(self.guide)}-{short(self.objective or '')}-s{self.seed}"
 
     @property
     def run(self) -> Path:
         """The run folder."""
-        return self.out or Path("runs") / self.experiment / self.run_name
+        return self.out or Path("runs") / short(self.experiment) / self.run_name
 
     @property
     def num_processes(self) -> int:
@@ -180,8 +187,8 @@ class RunConfig:
         Raises:
             ValueError: says which option, what was expected and what it is.
         """
-        known(GUIDES, self.guide)
-        known(OBJECTIVES, self.objective or "")
+        refuse_unknown(GUIDES, self.guide)
+        refuse_unknown(OBJECTIVES, self.objective or "")
         check(self)
         if self.batch_size % self.num_processes:
             raise ValueError(f"--batch-size {self.batch_size} does not divide among {self.num_processes} processes")

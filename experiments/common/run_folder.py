@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from pyro_mmvae import files
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.run_config import RunConfig
 
@@ -41,29 +38,10 @@ def claimed(config: RunConfig) -> Iterator[None]:
             f"nothing to resume: {config.run / CHECKPOINT} does not exist; leave out --resume to begin"
         )
     first = getattr(rank_zero_only, "rank", 0) == 0  # known before the processes have met
-    with lock(config.run) if first else nullcontext():
+    with files.claimed(config.run) if first else nullcontext():
         if first:
             _claim(config)
         yield
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Keep a folder for this process; a process that dies gives it back.
-
-    Raises:
-        FileExistsError: another process has it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    held = FileLock(folder / ".lock")
-    try:
-        held.acquire(timeout=0)
-    except Timeout as error:
-        raise FileExistsError(f"another process is writing into {folder}; give another folder with --out") from error
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def _claim(config: RunConfig) -> None:
@@ -91,14 +69,3 @@ def refuse_other_options(config: RunConfig) -> None:
             f"{config.run} holds a run with other options ({listed}); begin in another folder with --out, "
             f"or go on with the options it began with"
         )
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that numbers depend on."""
-    found = {"python": platform.python_version()}
-    for name in ("pyro-mmvae", "torch", "torchvision", "pyro-ppl", "lightning", "numpy", "scipy"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 
 from pyro_mmvae import Loss
 from pyro_mmvae.checkpoints import load_checkpoint, loss_state
 from pyro_mmvae.cross_correlation import latent_correlations
+from pyro_mmvae.environment import versions
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.driver import configured, read_config
 from pyro_mmvae.experiments.common.experiment import Evaluation, Experiment, RunData
 from pyro_mmvae.experiments.common.run_config import RunConfig
-from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, CONFIG, FIGURES, METRICS, claimed, versions
+from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, CONFIG, FIGURES, METRICS, claimed
 from pyro_mmvae.experiments.common.trainer import build_trainer, fit
 from pyro_mmvae.files import write_json
 from pyro_mmvae.history import Timed, history_of
@@ -42,17 +42,16 @@ def train(config: RunConfig) -> Path:
     experiment = configured(config)
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     # What does not fit, or is not there, is told before anything is read or written.
-    model, guide = experiment.checked_pair()
+    loss = experiment.loss()
     first = build_trainer(config, experiment.watched, config.epochs).is_global_zero
     with claimed(config):
         data = experiment.data()
-        phases = experiment.phases(guide, data.steps_per_epoch())
+        phases = experiment.phases(loss.guide, data.steps_per_epoch())
         if first:
             print(announcement(config, data, phases), flush=True)
-        trainer, module = fit(experiment, phases, model, guide, data)
+        trainer, module = fit(experiment, phases, loss.model, loss.guide, data)
         if first:
-            loss = module.loss.to(trainer.strategy.root_device).eval()
-            _finish(experiment, loss, data, history_of(trainer))
+            _finish(experiment, module.loss.to(trainer.strategy.root_device).eval(), data, history_of(trainer))
     return config.run
 
 
@@ -102,18 +101,19 @@ class Opened:
     loss: Loss
 
 
-def open_run(run: Path, best: bool | None = None) -> Opened:
-    """Open the folder of a run of any experiment; nothing in it is executed.
+def open_run(run: Path, best: bool | None = None, allow: Collection[str] = ()) -> Opened:
+    """Open the folder of a run of any experiment; nothing in it is executed, nothing that it names is imported.
 
     Args:
         run: the folder.
         best: take the best checkpoint rather than the last; None: if the run stops early.
+        allow: see `read_config`.
 
     Raises:
         FileNotFoundError: there is no run, or no checkpoint yet.
         ValueError: configuration or checkpoint are damaged or do not fit each other.
     """
-    config = read_config(run)
+    config = read_config(run, allow)
     wanted = config.early_stop is not None if best is None else best
     path = run / (BEST if wanted else CHECKPOINT)
     state = loss_state(load_checkpoint(path), path)
@@ -123,17 +123,3 @@ def open_run(run: Path, best: bool | None = None) -> Opened:
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
     return Opened(configured(config), loss.eval())
-
-
-def device_of(name: str) -> torch.device:
-    """Return a device by name; `auto` is CUDA if there is one.
-
-    Raises:
-        ValueError: there is no such device.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"--device {name}: {error}") from error

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import lightning
@@ -67,30 +64,16 @@ def fit(
     What comes back holds the run's result: with an early stop the best checkpoint, else the last step.
     """
     config = experiment.config
-    with _interrupts():
-        fitted = fit_phases(
-            phases,
-            model,
-            guide,
-            data,
-            make_trainer=lambda phase, _: build_trainer(config, experiment.watched, phase.epochs),
-            make_training=lambda loss, *_: experiment.training(loss),
-            last=config.run / CHECKPOINT if config.resume else None,
-        )
+    fitted = fit_phases(
+        phases,
+        model,
+        guide,
+        data,
+        make_trainer=lambda phase, _: build_trainer(config, experiment.watched, phase.epochs),
+        make_training=lambda loss, *_: experiment.training(loss),
+        last=config.run / CHECKPOINT if config.resume else None,
+    )
     if config.early_stop is not None and fitted.trainer.is_global_zero:
         best = config.run / BEST
         fitted.training.loss.load_state_dict(loss_state(load_checkpoint(best), best))
     return fitted
-
-
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Let Ctrl-C be Ctrl-C: Lightning ends the process as if something had failed, and ignores the key from then on."""
-    try:
-        yield
-    except SystemExit as stop:
-        if not isinstance(stop.__context__, KeyboardInterrupt):
-            raise
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        raise KeyboardInterrupt from None

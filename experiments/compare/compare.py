@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pandas as pd
 
-from pyro_mmvae.experiments.common.run_folder import versions
+from pyro_mmvae.environment import versions
 from pyro_mmvae.experiments.compare.config import Config
 from pyro_mmvae.experiments.compare.execute import Outcome, execute
 from pyro_mmvae.experiments.compare.figures import draw

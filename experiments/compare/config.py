@@ -8,8 +8,10 @@ from typing import Annotated
 
 import tyro
 
-from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, experiments, known
+from pyro_mmvae.experiments.common.by_name import GUIDES, OBJECTIVES, experiments, refuse_unknown_experiment
 from pyro_mmvae.experiments.common.ranges import Positive, check
+from pyro_mmvae.own_code import short
+from pyro_mmvae.registry import refuse_unknown
 
 ABOUT = """Train every combination of guides, objectives, values of options and seeds, and compare the results.
 
@@ -23,11 +25,14 @@ and figures into --out. A comparison that was stopped goes on when it is started
 again."""
 
 
+THERE = ", ".join([*experiments(), "or your own: file.py:Experiment"])
+
+
 @dataclass(frozen=True)
 class Config:
     """Options of a comparison. All others, such as --epochs or --data, are handed on to every run."""
 
-    experiment: Annotated[str, tyro.conf.arg(help_behavior_hint=f"(one of {', '.join(experiments())})")] = "mnist"
+    experiment: Annotated[str, tyro.conf.arg(help_behavior_hint=f"(one of {THERE})")] = "mnist"
     """What is run."""
     guides: tuple[str, ...] | None = None
     """Inference programs, each with options of its own if need be, as NAME:option=value,option=value. Each is combined
@@ -54,7 +59,7 @@ class Config:
     @property
     def folder(self) -> Path:
         """The folder for everything."""
-        return self.out or Path("runs/compare") / self.experiment
+        return self.out or Path("runs/compare") / short(self.experiment)
 
 
 def checked(config: Config) -> Config:
@@ -64,11 +69,10 @@ def checked(config: Config) -> Config:
         ValueError: there is one.
     """
     check(config)
-    if config.experiment not in (there := experiments()):
-        raise ValueError(f"--experiment: expected one of {', '.join(there)}, got {config.experiment!r}")
+    refuse_unknown_experiment(config.experiment)
     for package, words in ((GUIDES, config.guides), (OBJECTIVES, config.objectives)):
         for word in words or ():
-            known(package, Choice.of(word).name)
+            refuse_unknown(package, Choice.of(word).name)
     for words in config.vary:
         if len(words) < 2:
             raise ValueError(f"--vary: expected an option and its values, got {' '.join(words) or 'nothing'}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.by_name import prog
 from pyro_mmvae.experiments.common.columns import Column
 from pyro_mmvae.experiments.common.driver import config_class, configured, experiment_class
 from pyro_mmvae.experiments.common.ranges import option
@@ -101,7 +102,7 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
     for guide, objective, varied in _combinations(config):
         made = [_run(config, handed_on, guide, objective, varied, seed) for seed in range(config.seeds)]
         try:
-            configured(made[0].config).checked_pair()
+            configured(made[0].config).loss()
         except ValueError as error:
             misfits[made[0].variant] = str(error)
             continue
@@ -172,8 +173,6 @@ def _run(
     made = [str(guide), str(objective) if objective else "", *(f"{n}={v}" for n, v in varied.items()), f"s{seed}"]
     folder = config.folder / "runs" / re.sub(r"[^\w=.,+-]+", "_", "-".join(part for part in made if part))
     words += ["--out", str(folder)]
-    parsed = configuration.parse_run(
-        config_class(config.experiment), words, f"python -m experiments.{config.experiment}"
-    )
+    parsed = configuration.parse_run(config_class(config.experiment), words, prog(config.experiment))
     named = str(objective) if objective else parsed.objective or ""
     return Run(str(guide), named, tuple(varied.items()), seed, tuple(words), parsed)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+from msgspec import Meta
+
 from pyro_mmvae.experiments.common.by_name import GuideName
-from pyro_mmvae.experiments.common.ranges import Positive, Range, Weight
+from pyro_mmvae.experiments.common.ranges import Positive, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.entangled.presets import PRESETS
 
@@ -63,7 +65,7 @@ The run folder holds metrics.json, figures, checkpoints and history; the autoenc
     there is no log-likelihood. Autoencoders are trained on pixels of the same kind."""
     samples: Positive = 6000
     """Pairs that are drawn for training."""
-    test_samples: Annotated[int, Range("at least 20", low=20)] = 1000
+    test_samples: Annotated[int, Meta(ge=20)] = 1000
     """Pairs on which the model is judged, and as many that are held out from training."""
     num_samples: Positive = 300
     """Importance samples K of the log-likelihoods."""

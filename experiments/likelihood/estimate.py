@@ -10,11 +10,11 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from pyro_mmvae import Batch, Loss, MultimodalVAE
+from pyro_mmvae.environment import device_of, versions
 from pyro_mmvae.estimators import Estimate, batch_seed, conditional_log_likelihood, log_likelihood
 from pyro_mmvae.estimators.tables import posterior_given, table
 from pyro_mmvae.experiments.common import configuration
-from pyro_mmvae.experiments.common.run_folder import versions
-from pyro_mmvae.experiments.common.runs import device_of, open_run
+from pyro_mmvae.experiments.common.runs import open_run
 from pyro_mmvae.experiments.likelihood.annealed import annealed, simulated_bounds
 from pyro_mmvae.experiments.likelihood.options import Options
 from pyro_mmvae.files import write_json, write_text
@@ -34,7 +34,7 @@ def estimate_run(options: Options) -> dict[str, Any]:
         FileNotFoundError: there is no run, or its data are gone.
         ValueError: a modality is unknown, or its likelihood is an energy and no density.
     """
-    opened = open_run(options.run, options.best)
+    opened = open_run(options.run, options.best, options.allow)
     device = device_of(options.device)
     loss, batches = opened.loss.to(device), opened.experiment.data().judged(options.test_samples)
     if not options.anneal:

@@ -55,6 +55,8 @@ class Options:
     """auto, cpu, cuda."""
     best: bool | None = None
     """Use the best checkpoint rather than the last. None: if the run stops early."""
+    allow: tuple[str, ...] = ()
+    """Code of your own that the run names, by import path. Nothing else from outside of this package is imported."""
     out: Path | None = None
     """Folder for the results. None: RUN/likelihood."""
 

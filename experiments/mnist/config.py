@@ -11,6 +11,7 @@ from pyro_mmvae.experiments.common.by_name import GuideName
 from pyro_mmvae.experiments.common.ranges import Count, PartialShare, Positive, PositiveNumber, Samples, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.mnist.presets import LITERATURE, PRESETS
+from pyro_mmvae.own_code import is_own
 
 DEFAULT_OBJECTIVES = {
     "crossmodal": "crossmodal",
@@ -62,8 +63,9 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     binarisation: Literal["static", "dynamic", "none"] = "static"
     """Pixels are drawn with the grey value as probability: once and for all, or anew each time a training image is
     seen (test images stay as drawn); or grey values, scored by a density."""
-    density: Literal["laplace", "normal"] = "laplace"
-    """Density of grey values, with --binarisation none."""
+    density: str = "laplace"
+    """Density of grey values, with --binarisation none: laplace, normal, or your own likelihood by its import path,
+    file.py:Class, which is made from the event's shape and the scale."""
     density_scale: PositiveNumber = 0.1
     """Scale of that density."""
     missing: PartialShare = 0.0
@@ -106,6 +108,11 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         }
 
     @property
+    def code(self) -> tuple[str, ...]:
+        """What may name code of the user's own."""
+        return (*super().code, self.density)
+
+    @property
     def run_name(self) -> str:
         """Name of the run folder."""
         return f"{self.dataset}-{self.binarisation}-{super().run_name}"
@@ -121,6 +128,8 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""
+        there = self.density in ("laplace", "normal") or is_own(self.density)
+        self.require("density", there, "laplace, normal or file.py:Class")
         for name in ("widths", "label_widths"):
             self.require(name, bool(getattr(self, name)), "one or more layers")
         self.require("data", self.data is None or self.dataset != "digits", "none, as the digits are installed")

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pyro_mmvae import Loss, Modality
+from pyro_mmvae import Loss, Modality, likelihoods
 from pyro_mmvae.data.labelled_images import CLASSES, SIDE
 from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
 from pyro_mmvae.estimators.grid import Quantity, bounds, grid
@@ -21,7 +21,7 @@ from pyro_mmvae.experiments.mnist.data import MnistData
 from pyro_mmvae.experiments.mnist.figures import draw_figures
 from pyro_mmvae.experiments.mnist.labels import images_of_labels, label_accuracy
 from pyro_mmvae.experiments.mnist.presets import PUBLISHED
-from pyro_mmvae.likelihoods import Bernoulli, Categorical, Laplace, Likelihood, Normal
+from pyro_mmvae.likelihoods import Bernoulli, Categorical, Likelihood
 from pyro_mmvae.metrics.coherence import coherence
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.schedules import Weight
@@ -59,7 +59,7 @@ class Experiment(experiment.Experiment[Config]):
         """Return a probability of binary pixels or a density of grey ones; never a "probability" of grey ones."""
         if self.config.binarisation != "none":
             return Bernoulli((PIXELS,))
-        return (Laplace if self.config.density == "laplace" else Normal)((PIXELS,), self.config.density_scale)
+        return likelihoods.load(self.config.density)((PIXELS,), self.config.density_scale)  # type: ignore[call-arg]
 
     def targets(self) -> dict[str, Weight]:
         """Return the weights of image and label."""

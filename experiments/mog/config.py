@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+from msgspec import Meta
+
 from pyro_mmvae.experiments.common.by_name import GuideName
-from pyro_mmvae.experiments.common.ranges import Positive, Range, Weight
+from pyro_mmvae.experiments.common.ranges import Positive, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.mog.presets import PRESETS
 
@@ -43,7 +45,7 @@ The run folder holds metrics.json, figures (data, latent space), checkpoints and
     units of that width, which is minus a log density as well, with longer tails."""
     samples: Positive = 4000
     """Training samples."""
-    test_samples: Annotated[int, Range("at least 2", low=2)] = 1000
+    test_samples: Annotated[int, Meta(ge=2)] = 1000
     """Samples on which the model is judged."""
     num_samples: Positive = 1000
     """Importance samples K of the log-likelihoods."""

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import tyro
+from msgspec import Meta
 
 from pyro_mmvae.experiments.common.by_name import GuideName
-from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Range, Samples, Share, Weight
+from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Samples, Share, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
 from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS
 
 Setting = Literal["r2p", "r2hp", "c2p", "rc2cp", "rc2chp", "rcs2chps"]
-Degrees = Annotated[float, Range("degrees from 0 to 180", low=0, high=180)]
+Degrees = Annotated[float, Meta(ge=0, le=180)]
 Switch = tyro.conf.FlagConversionOff[bool]
 """A switch that takes True or False: a preset may turn it on, and the command line off again."""
 
@@ -101,7 +102,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Make right hands left."""
     augment: bool = True
     """Zoom, shift, turn, flip and recolour training crops, each drawn uniformly."""
-    zoom: Annotated[float, Range("a number of at least 1", low=1)] = 1.2
+    zoom: Annotated[float, Meta(ge=1)] = 1.2
     """Largest magnification; the least is 1."""
     shift: Share = 20 / 256
     """Largest shift along either axis, as a share of the crop's side."""

@@ -46,6 +46,8 @@ class EvaluateOptions:
     """Processes that load data."""
     device: str = "auto"
     """auto, cpu, cuda."""
+    allow: tuple[str, ...] = ()
+    """Code of your own that the run names, by import path. Nothing else from outside of this package is imported."""
     best: bool | None = None
     """Use the best checkpoint rather than the last. None: if the run stops early, as its own metrics do."""
     figures: bool = True
@@ -77,5 +79,7 @@ class PredictOptions:
     """Images at a time."""
     device: str = "auto"
     """auto, cpu, cuda."""
+    allow: tuple[str, ...] = ()
+    """Code of your own that the run names, by import path. Nothing else from outside of this package is imported."""
     best: bool | None = None
     """Use the best checkpoint rather than the last. None: if the run stops early, as its own metrics do."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae import Batch, Loss
-from pyro_mmvae.experiments.common.runs import device_of
+from pyro_mmvae.environment import device_of
 from pyro_mmvae.experiments.rhd.options import PredictOptions
 from pyro_mmvae.experiments.rhd.reuse import open_hands
 from pyro_mmvae.hands.evaluation import SHOWN
@@ -22,7 +22,7 @@ def predict_folder(chosen: PredictOptions) -> None:
     Raises:
         ValueError: the run does not look at images, or there are none in the folder that can be read.
     """
-    opened = open_hands(chosen.run, chosen.best)
+    opened = open_hands(chosen.run, chosen.best, chosen.allow)
     config, loss = opened.experiment.config, opened.loss.to(device_of(chosen.device))
     if "rgb" not in loss.guide.inputs:
         raise ValueError(f"the run {chosen.run} infers from {list(loss.guide.inputs)}, not from images")

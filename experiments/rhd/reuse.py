@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pyro_mmvae.environment import device_of
 from pyro_mmvae.experiments.common.run_folder import METRICS
-from pyro_mmvae.experiments.common.runs import Opened, device_of, open_run, write_results
+from pyro_mmvae.experiments.common.runs import Opened, open_run, write_results
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
 from pyro_mmvae.experiments.rhd.config import NOISE, RULES, Config
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
 
 
-def open_hands(run: Path, best: bool | None = None) -> Opened:
+def open_hands(run: Path, best: bool | None = None, allow: Collection[str] = ()) -> Opened:
     """Open a run of this experiment; see `runs.open_run`.
 
     Raises:
         ValueError: it is a run of another experiment.
     """
-    opened = open_run(run, best)
+    opened = open_run(run, best, allow)
     if not isinstance(config := opened.experiment.config, Config):
         raise ValueError(f"{run} is a run of {config.experiment!r}, not of {Config.experiment!r}")
     return opened
@@ -31,7 +33,7 @@ def evaluate_run(chosen: EvaluateOptions) -> None:
     Raises:
         FileExistsError: the folder holds other results.
     """
-    opened = open_hands(chosen.run, chosen.best)
+    opened = open_hands(chosen.run, chosen.best, chosen.allow)
     config = opened.experiment.config
     changed, changes = with_changes(config, chosen)
     name = "+".join(f"{n}={Path(str(v)).name}" for n, v in changes.items()) or "again"

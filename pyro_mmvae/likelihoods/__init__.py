@@ -12,6 +12,7 @@ from pyro_mmvae.likelihoods.pointcloud import Pointcloud
 from pyro_mmvae.likelihoods.pose import Pose
 from pyro_mmvae.likelihoods.radial import Radial
 from pyro_mmvae.likelihoods.segmentation import Segmentation
+from pyro_mmvae.registry import load_class
 
 __all__ = [
     "Bernoulli",
@@ -27,3 +28,16 @@ __all__ = [
     "Radial",
     "Segmentation",
 ]
+
+
+def load(name: str) -> type[Likelihood]:
+    """Return the likelihood class that a file of this folder defines, or one's own.
+
+    Args:
+        name: the file's name; or an import path, `package.module:Class` or `file.py:Class`.
+
+    Raises:
+        ValueError: there is no such likelihood.
+    """
+    found: type[Likelihood] = load_class(__name__, name, Likelihood)
+    return found

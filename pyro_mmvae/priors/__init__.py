@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
-
 from pyro_mmvae.priors.base import Prior
-from pyro_mmvae.registry import load_member, member_names
+from pyro_mmvae.registry import load_class, member_names
 
 
 def available() -> list[str]:
     """Return the names of all priors."""
-    return member_names(sys.modules[__name__])
+    return member_names(__name__)
 
 
 def load(name: str) -> type[Prior]:
-    """Return the class that a file of this folder defines.
+    """Return the class that a file of this folder defines, or one's own.
+
+    Args:
+        name: the file's name; or an import path, `package.module:Class` or `file.py:Class`.
 
     Raises:
-        ValueError: there is no such file.
+        ValueError: there is no such prior.
     """
-    module = load_member(sys.modules[__name__], name)
-    classes = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, Prior)]
-    (prior,) = [c for c in classes if c.__module__ == module.__name__]
-    return prior
+    found: type[Prior] = load_class(__name__, name, Prior)
+    return found

@@ -148,7 +148,7 @@ def own_files(monkeypatch):
 def test_a_file_in_the_folder_is_all_it_takes(own_files):
     assert "logarithmic_pool" in guides.available()
     assert "leave_one_out" in objectives.available()
-    assert "student" in member_names(likelihoods)
+    assert "student" in member_names(likelihoods.__name__)
 
 
 @pytest.mark.usefixtures("own_files")
@@ -185,7 +185,7 @@ def test_own_objective():
 
 @pytest.mark.usefixtures("own_files")
 def test_own_likelihood():
-    student = load_member(likelihoods, "student").Student((), scale=0.5, degrees=4.0)
+    student = load_member(likelihoods.__name__, "student").Student((), scale=0.5, degrees=4.0)
     grid = torch.linspace(-400, 400, 400_001, dtype=torch.float64)
     density = student(torch.full((1,), 0.3, dtype=torch.float64)).log_prob(grid).exp()
     assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-5)

@@ -167,7 +167,7 @@ class TestPlan:
         [
             ((("seed", "1", "2"),), [], "--seed is set by the comparison"),
             ((("latent_dim", "1", "2"),), ["--latent-dim", "3"], "--latent-dim is varied"),
-            ((("latent_dim", "0", "2"),), [], "--latent-dim: expected at least 1"),
+            ((("latent_dim", "0", "2"),), [], "--latent-dim: expected int of at least 1"),
         ],
     )
     def test_what_cannot_be_varied(self, tmp_path, vary, words, message):
@@ -179,7 +179,7 @@ class TestPlan:
         [
             ({"guides": ("pose",)}, "unknown name 'pose'"),
             ({"objectives": ("elbow",)}, "unknown name 'elbow'"),
-            ({"jobs": 0}, "--jobs: expected at least 1"),
+            ({"jobs": 0}, "--jobs: expected int of at least 1"),
             ({"experiment": "cats"}, "--experiment: expected one of"),
             ({"vary": (("latent_dim",),)}, "--vary: expected an option and its values"),
         ],

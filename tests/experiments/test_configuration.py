@@ -30,8 +30,8 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("3: 4\n", "expected options"),
         ("epochs: many\n", "epochs: expected int, got 'many'"),
         ("epochs: true\n", "epochs: expected int, got True"),
-        ("widths: [16, x]\n", "widths: expected tuple, got"),
-        ("widths: 16\n", "widths: expected tuple, got 16"),
+        ("widths: [16, x]\n", "widths: expected int - at $[1], got [16, 'x']"),
+        ("widths: 16\n", "widths: expected list, got 16"),
         ("dataset: [mnist]\n", "dataset: expected"),
         ("epocs: 3\n", "unknown options ['epocs']"),
         ("experiment: rhd\n", "is of the experiment 'rhd'"),
@@ -75,5 +75,5 @@ def test_a_file_of_options_is_written_and_read_back(tmp_path):
 
 
 def test_numbers_inside_tuples_have_limits():
-    with pytest.raises(ValueError, match="--widths: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"widths: expected int of at least 1 - at .*, got .3, 0."):
         check(Config(widths=(3, 0)))

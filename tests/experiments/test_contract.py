@@ -13,18 +13,19 @@ import sys
 import time
 import typing
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 import pytest
 import torch
 import yaml
+from msgspec import Meta
 
 from pyro_mmvae import Batch
 from pyro_mmvae import experiments as package
 from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import configuration, driver, runs
 from pyro_mmvae.experiments.common.by_name import experiments
-from pyro_mmvae.experiments.common.ranges import Range, SomeOf, _limited, option
+from pyro_mmvae.experiments.common.ranges import option
 from pyro_mmvae.experiments.compare import execute as execution
 from pyro_mmvae.experiments.compare.__main__ import main as compare
 from pyro_mmvae.experiments.likelihood.__main__ import main as likelihood
@@ -207,18 +208,24 @@ def test_a_comparison_of_every_experiment(run, workplace, monkeypatch, capsys):
     assert "learning_rate=1e-4" in (out / "comparison.md").read_text()
 
 
+def metas(hint):
+    """Return the limits in a type, and in the types that it is made of."""
+    return [hint] if isinstance(hint, Meta) else [meta for part in get_args(hint) for meta in metas(part)]
+
+
 def limits(name):
     """Return options that have limits, with values outside of them."""
     cls = driver.config_class(name)
-    hints = typing.get_type_hints(cls, include_extras=True)
-    for field in dataclasses.fields(cls):
-        inside = (1,) if "tuple" in str(hints[field.name]) else 1
-        words = len([kind for kind in get_args(hints[field.name]) if kind is not Ellipsis]) if inside == (1,) else 1
-        for _, limit in _limited(inside, hints[field.name]):
-            outside = ["nan", "inf"] if "float" in str(hints[field.name]) else []
-            outside += ["-3"] if isinstance(limit, SomeOf) or limit.low > -math.inf else []
-            outside += ["1e9"] if isinstance(limit, Range) and limit.high < math.inf else []
-            yield from ((field.name, " ".join([value] * words)) for value in dict.fromkeys(outside))
+    for field, hint in (
+        (f.name, typing.get_type_hints(cls, include_extras=True)[f.name]) for f in dataclasses.fields(cls)
+    ):
+        args = [kind for kind in get_args(hint) if kind is not Ellipsis] if get_origin(hint) is tuple else [hint]
+        outside = []
+        for meta in metas(hint):
+            outside += ["nan", "inf"] if "float" in str(hint) else []
+            outside += ["-3"] if (meta.ge, meta.gt) != (None, None) else []
+            outside += ["1e9"] if (meta.le, meta.lt) != (None, None) and "int" not in str(hint) else []
+        yield from ((field, " ".join([value] * len(args))) for value in dict.fromkeys(outside))
 
 
 @pytest.mark.parametrize(("name", "field", "value"), [(n, *case) for n in NAMES for case in limits(n)])

@@ -171,7 +171,7 @@ def test_the_paper_s_networks(paper, encoders):
     ("words", "message"),
     [
         (["--guide", "poe", "--guide-options", "hidden=3"], "do not fit the guide 'poe'"),
-        (["--test-samples", "3"], "--test-samples: expected at least 20, got 3"),
+        (["--test-samples", "3"], "--test-samples: expected int of at least 20, got 3"),
         (["--pairs", "naive"], "naive"),
         (["--first", "nowhere"], "nowhere"),
     ],

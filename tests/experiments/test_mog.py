@@ -64,7 +64,7 @@ def test_splits_are_draws_of_their_own():
     [
         (["--guide", "poe", "--guide-options", "hidden=3"], "do not fit the guide 'poe'"),
         (["--guide", "poe", "--objective", "mmvae"], "mixture"),
-        (["--test-samples", "1"], "--test-samples: expected at least 2, got 1"),
+        (["--test-samples", "1"], "--test-samples: expected int of at least 2, got 1"),
         (["--paper", "korthals"], "--paper: expected one of korthals2019"),
     ],
 )

@@ -19,13 +19,13 @@ from pyro_mmvae import Batch, guides
 from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.common.configuration import options, parse_run, plain, read
-from pyro_mmvae.experiments.common.run_folder import lock
 from pyro_mmvae.experiments.rhd.config import FLOWS, Config
 from pyro_mmvae.experiments.rhd.data import HandData
 from pyro_mmvae.experiments.rhd.experiment import Experiment
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
 from pyro_mmvae.experiments.rhd.presets import PRESETS, published
 from pyro_mmvae.experiments.rhd.reuse import with_changes
+from pyro_mmvae.files import claimed
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.synthetic import generate
 
@@ -99,7 +99,7 @@ def test_another_run_cannot_pass_for_a_resumed_one(run, capsys):
 
 
 def test_two_processes_cannot_write_into_one_folder(hands, tmp_path, capsys):
-    with lock(tmp_path / "run"), pytest.raises(SystemExit):
+    with claimed(tmp_path / "run"), pytest.raises(SystemExit):
         main(["--data", str(hands), "--epochs", "1", "--out", str(tmp_path / "run"), *SMALL])
     assert "another process is writing" in capsys.readouterr().err
 
@@ -235,12 +235,12 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--guide-options", "hidden"], "expected name=value"),
         (["--guide", "poe", "--objective", "mmvae"], "use a mixture guide"),
         (["--num-points", "200"], "--num-points: expected a square number"),
-        (["--zoom", "0.9"], "--zoom: expected a number of at least 1, got 0.9"),
+        (["--zoom", "0.9"], "--zoom: expected float of at least 1, got 0.9"),
         (["--map-size", "48"], "--map-size: expected a power of two"),
-        (["--pixel-corruption", "nan"], "--pixel-corruption: expected a share from 0 to 1, got nan"),
-        (["--cloud-noise", "inf"], "--cloud-noise: expected a number of at least 0, got inf"),
+        (["--pixel-corruption", "nan"], "--pixel-corruption: expected a finite number, got nan"),
+        (["--cloud-noise", "inf"], "--cloud-noise: expected a finite number, got inf"),
         (["--paper", "nobody"], "--paper: expected one of gpu"),
-        (["--batch-size", "0"], "expected at least 1"),
+        (["--batch-size", "0"], "expected int of at least 1"),
         (["--samples", "-1"], "expected a share"),
         (["--data", "nowhere"], "nowhere"),
         (["--device", "cuda"], "CUDA"),
@@ -249,7 +249,7 @@ def test_every_kind_of_run_trains(hands, tmp_path, guide, setting):
         (["--resume"], "nothing to resume"),
         (["evaluate", "nowhere"], "no run in nowhere"),
         (["predict", "nowhere", "."], "no run in nowhere"),
-        (["predict", "nowhere", ".", "--draws", "0"], "--draws: expected at least 1, got 0"),
+        (["predict", "nowhere", ".", "--draws", "0"], "--draws: expected int of at least 1, got 0"),
     ],
 )
 def test_mistakes_end_in_one_line(arguments, message, hands, tmp_path, capsys, monkeypatch):

@@ -33,7 +33,7 @@ from pyro_mmvae.likelihoods import (
 from pyro_mmvae.pointclouds import chamfer_distance, earth_movers_distance
 from pyro_mmvae.registry import member_names
 
-NAMES = member_names(likelihoods)
+NAMES = member_names(likelihoods.__name__)
 
 
 def class_of(name):

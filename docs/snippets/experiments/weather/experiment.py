@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pyro_mmvae.experiments.weather.config import Config
 
 from pyro_mmvae import Batch, Loss, Modality
 from pyro_mmvae.data.samples import InMemory
@@ -18,6 +17,8 @@ from pyro_mmvae.experiments.common.experiment import Evaluation
 from pyro_mmvae.experiments.common.memory import MemoryData
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
+
+from .config import Config
 
 SIZES = {"thermometer": 1, "camera": 16}
 QUANTITIES = {"both": Quantity(("thermometer", "camera")), "camera": Quantity(("camera",))}
