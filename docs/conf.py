@@ -16,12 +16,14 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "from_code",
+    "mathml",
 ]
 exclude_patterns = ["_build", "snippets"]
 html_theme = "furo"
 html_title = f"pyro_mmvae {release}"
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
+html_math_renderer = "mathml"
 myst_heading_anchors = 3
 
 default_role = "literal"  # docstrings write `name`

@@ -5,10 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
+from pyro_mmvae import objectives
 from pyro_mmvae.hands.metrics import pose_metrics
 from pyro_mmvae.hands.plots import plot_pck, plot_skeletons, plot_skeletons_3d
 from pyro_mmvae.hands.rhd_format import BONES, FINGERS, WRIST
-from pyro_mmvae.plots import plot_clouds, plot_cross_correlations, plot_heatmaps, plot_training
+from pyro_mmvae.plots import plot_clouds, plot_cross_correlations, plot_heatmaps, plot_table, plot_training
 from pyro_mmvae.plots.space import upright
 
 IMAGES = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
@@ -19,6 +20,8 @@ HEATMAPS = torch.rand(2, 21, 16, 24, generator=torch.Generator().manual_seed(4))
 METRICS = pose_metrics(np.linspace(0, 60, 84).reshape(4, 21), np.ones((4, 21), dtype=bool))
 CORRELATIONS = {"without": np.random.default_rng(0).uniform(-1, 1, (8, 8)), "with": torch.eye(8)}
 
+TABLE = objectives.load("jmvae")(["a", "b"], {"a": 1.0, "c": 4.0}, alpha=0.1).table
+
 FIGURES = {
     "pck": lambda path: plot_pck({"rgb": METRICS, "mean pose": METRICS}, path, dashed=["mean pose"]),
     "skeletons": lambda path: plot_skeletons(IMAGES, KEYPOINTS, {"rgb": KEYPOINTS + 1, "joint": KEYPOINTS}, path),
@@ -26,6 +29,7 @@ FIGURES = {
     "clouds": lambda path: plot_clouds(CLOUDS, {"rgb": CLOUDS[:, :30] + 0.1}, path),
     "heatmaps": lambda path: plot_heatmaps(IMAGES, HEATMAPS, {"rgb": HEATMAPS * 0.5}, path),
     "cross-correlations": lambda path: plot_cross_correlations(CORRELATIONS, path, ("rgb", "cloud")),
+    "tables": lambda path: plot_table(TABLE, path),
     "training": lambda path: plot_training({"train/loss": ([1, 2], [3.0, 2.0])}, path),
 }
 
@@ -33,7 +37,7 @@ FIGURES = {
 @pytest.fixture
 def drawn(monkeypatch):
     """Makes the functions return their figures instead of writing them."""
-    modules = ("plots.clouds", "plots.correlations", "plots.curves", "plots.heatmaps")
+    modules = ("plots.clouds", "plots.correlations", "plots.curves", "plots.heatmaps", "plots.tables")
     for module in (*modules, "hands.plots.pck", "hands.plots.skeletons"):
         monkeypatch.setattr(f"pyro_mmvae.{module}.save", lambda figure, path: figure)
     return lambda name: FIGURES[name]("unused")
@@ -137,6 +141,19 @@ def test_cross_correlations_show_the_matrices_on_one_scale(drawn):
 
 def test_a_matrix_of_one_dimension_is_drawn(tmp_path):
     plot_cross_correlations({"": [[0.5]]}, tmp_path / "one.png")
+
+
+def test_a_table_shows_what_is_looked_at_what_is_decoded_and_how_much(drawn):
+    (axes,) = drawn("tables").axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["a", "b", "a", "c"]
+    dots = [(tuple(dot.get_offsets()[0]), tuple(dot.get_facecolor()[0][:3]) != (1, 1, 1)) for dot in axes.collections]
+    seen = {place: filled for place, filled in dots if place[0] < 2}
+    assert seen == {(place, row): True for place in (0, 1) for row in range(3)}
+    (decoded,) = [dot for dot in axes.collections if len(dot.get_offsets()) == 2]
+    assert decoded.get_sizes()[1] == 4 * decoded.get_sizes()[0]
+    words = [text.get_text() for text in axes.texts]
+    assert [w for w in words if "q(z" in w] == ["0.1 kl to q(z | a)", "0.1 kl to q(z | b)"]
+    assert "KL 1" in words
 
 
 def test_training_groups_curves_by_quantity(monkeypatch):
