@@ -23,9 +23,18 @@ PositiveShare = Annotated[float, Meta(gt=0, le=1)]
 Samples = Annotated[int, Meta(ge=1)] | Annotated[float, Meta(gt=0, le=1)]
 """So many samples, or a share of them."""
 
-_WORDS = {"`": "", "Expected": "expected", "array": "list", " >= ": " of at least ", " > ": " above "} | {
-    " <= ": " of at most ", " < ": " below "
-}  # fmt: skip
+_WORDS = {
+    "`": "",
+    "Expected": "expected",
+    "array": "list",
+    " | null": " or None",
+    " >= ": " of at least ",
+    " > ": " above ",
+    " <= ": " of at most ",
+    " < ": " below ",
+}
+"""How people read what msgspec writes."""
+_REST = re.compile(r"\.0\b|, got .*?(?= - at|$)")
 
 
 def check(config: Any) -> None:
@@ -55,7 +64,7 @@ def typed(value: Any, hint: Any, where: str) -> Any:
         words = str(error)
         for old, new in _WORDS.items():
             words = words.replace(old, new)
-        raise ValueError(f"{where}: {re.sub(', got .*?(?= - at|$)', '', words)}, got {reprlib.repr(value)}") from error
+        raise ValueError(f"{where}: {_REST.sub('', words)}, got {reprlib.repr(value)}") from error
 
 
 def option(name: str) -> str:

@@ -180,7 +180,7 @@ class TestPlan:
             ({"guides": ("pose",)}, "unknown name 'pose'"),
             ({"objectives": ("elbow",)}, "unknown name 'elbow'"),
             ({"jobs": 0}, "--jobs: expected int of at least 1"),
-            ({"experiment": "cats"}, "--experiment: expected one of"),
+            ({"experiment": "cats"}, "unknown experiment"),
             ({"vary": (("latent_dim",),)}, "--vary: expected an option and its values"),
         ],
     )

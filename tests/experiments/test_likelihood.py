@@ -136,7 +136,7 @@ def test_best_and_last_have_files_of_their_own(digits):
         (["--of", "pose", "--given", "heatmap"], "does not encode ['heatmap']"),
         (["--of", "pose", "--on", "pose"], "cannot be conditioned on"),
         (["--of", "pose", "--num-samples", "0"], "--num-samples: expected int of at least 1"),
-        (["--of", "pose", "--defensive", "1"], "--defensive: expected a share"),
+        (["--of", "pose", "--defensive", "1"], "--defensive: expected float below 1"),
         (["--of", "pose", "--anneal", "-1"], "--anneal: expected int of at least 0"),
         (["--of", "pose", "--simulate", "3"], "simulated for --anneal, which is missing"),
         (["--of", "pose", "--anneal", "9", "--given", "rgb"], "has no use for --given"),
