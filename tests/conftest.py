@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run in as many processes as there are cores; before PyTorch
+
 import pyro
 import pytest
 import torch
