@@ -23,17 +23,18 @@ WIDTH, COLOURS = 1000, 128
 
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
-    "mnist": ["--guide", "set", "--objective", "smvae"],
     "mog": ["--objective", "m2vae"],
 }
 """Experiments with their options."""
-COMPARISON = ["--experiment", "mog", "--guides", "poe", "moe", "--vary", "latent_dim", "1", "2", "4", "--seeds", "3"]
+COMPARISON = [
+    *("--experiment", "mog", "--guides", "poe", "moe_moments", "--objectives", "mvae"),
+    *("--vary", "latent_dim", "1", "2", "4", "--seeds", "3", "--epochs", "10"),
+]
 """Of the comparison."""
 FIGURES = {
     "hands.png": "rhd/figures/skeletons.png",
     "pck.png": "rhd/figures/pck.png",
     "latents.png": "mog/figures/latent.png",
-    "labels.png": "mnist/figures/label_to_image.png",
     "comparison.png": "compare/comparison-over-latent_dim.png",
 }
 """Pictures, and the figures of the runs that they are."""
