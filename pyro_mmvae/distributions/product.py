@@ -7,6 +7,8 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.distributions.mixture import Mixture
+
 
 def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: Tensor | float = 0.0) -> TorchDistribution:
     """Return the normalised product of Gaussian experts (Wu & Goodman 2018, arXiv:1802.05335, section 2.2).
@@ -76,4 +78,4 @@ def mixture_of_normals(logits: Tensor, loc: Tensor, scale: Tensor) -> TorchDistr
     checked = None if logits.numel() else False
     components = dist.Normal(loc, scale, validate_args=checked).to_event(1)
     weights = dist.Categorical(logits=logits, validate_args=checked)
-    return dist.MixtureSameFamily(weights, components, validate_args=checked)
+    return Mixture(weights, components, validate_args=checked)
