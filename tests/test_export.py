@@ -46,7 +46,7 @@ def test_every_guide(name, options):
 
 
 class ByHand(nn.Module):
-    """What one writes for `torch.export` without this library's `export`: `Batch.of`, and argument checks as they are."""
+    """What one writes for `torch.export` without this library's `export`: `Batch.of`, and argument checks."""
 
     def __init__(self, guide, masked):
         super().__init__()
