@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from pyro_mmvae.batch import batch_of
+from pyro_mmvae.compiling import compile_networks
 from pyro_mmvae.data.loader import warn_of_early_workers
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.history import History as History
@@ -56,6 +57,7 @@ class Training(lightning.LightningModule):
         seed: of the noise in training.
         trainable: prefixes of the names of parameters of `loss`, whose children are `model` and `guide`. Everything
             else is frozen during `fit`, in truth: see `Freezer`.
+        compiled: compile encoders and decoders when they are fitted, see `compile_networks`.
 
     Attributes:
         place: which phase this is, and what was before it.
@@ -77,6 +79,7 @@ class Training(lightning.LightningModule):
         decay: float = 0.99,
         seed: int = 0,
         trainable: Sequence[str] = ("model", "guide"),
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         if optimiser not in get_args(Optimiser):
@@ -88,16 +91,18 @@ class Training(lightning.LightningModule):
         self._freezer = Freezer(loss, self.trainable)
         # As a dictionary: a subclass may have arguments that are no plain values, which a checkpoint cannot hold.
         self.save_hyperparameters(_plain(locals()))
-        self._cut = False
+        self.compiled, self._cut = compiled, False
         self._fits = 0
         self._sums = Sums()
 
     def setup(self, stage: str) -> None:
-        """Freeze what is not to be trained."""
+        """Freeze what is not to be trained, and compile networks, if wanted."""
         if stage == "fit":
             self.thaw()
             self._freezer = Freezer(self.loss, self.trainable)
             self._freezer.freeze()
+            if self.compiled and not self._fits:
+                compile_networks(self.loss.model, self.loss.guide)
 
     def teardown(self, stage: str) -> None:
         """Undo it."""

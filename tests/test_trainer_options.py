@@ -201,6 +201,7 @@ def test_hyperparameters_and_means_are_in_the_loggers_that_the_trainer_has(tmp_p
             "decay": 0.99,
             "seed": 0,
             "trainable": ["model", "guide.heads"],
+            "compiled": False,
         }
         assert "val/loss" in (folder / "metrics.csv").read_text()
 
