@@ -9,6 +9,7 @@ from .modality import Modality as Modality
 from .model import MultimodalVAE as MultimodalVAE
 from .objective import Loss as Loss
 from .objective import Objective as Objective
+from .param_store import take_from_store as take_from_store
 from .prediction import Prediction as Prediction
 from .prediction import predictive as predictive
 from .priors.base import Prior as Prior

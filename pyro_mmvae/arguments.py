@@ -14,6 +14,7 @@ _SITES = {
     "term": "the plate of an objective's rows",
     "stratum": "the plate of a mixture's components",
     "particle": "the plate of draws",
+    "num_particles_vectorized": "the plate of Pyro's particles",
     "_INPUT": "Pyro's traces",
     "_RETURN": "Pyro's traces",
 }

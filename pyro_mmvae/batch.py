@@ -61,7 +61,9 @@ class Batch:
         if len(set(devices.values())) > 1:
             raise ValueError(f"expected tensors on one device, got {devices}")
         sizes = {name: value.shape[0] if value.dim() else None for name, value in data.items()}
-        if None in sizes.values() or len(set(sizes.values())) != 1:
+        first = next(iter(sizes.values()))
+        # Compared one by one: a size that `torch.export` leaves open cannot be hashed.
+        if None in sizes.values() or any(size != first for size in sizes.values()):
             raise ValueError(f"expected tensors of shape (B, *event) with one batch size B, got {sizes}")
         if observed is not None:
             check_mapping(observed, "observed of a batch")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.priors.base import Prior
 from pyro_mmvae.values import refuse_nonfinite, zero_filled
@@ -29,6 +30,19 @@ def check_shapes(model: MultimodalVAE, batch: Batch, names: Iterable[str]) -> No
                 f"{name!r}: its likelihood {type(likelihood).__name__} is of values of shape "
                 f"{_shape(likelihood.event_shape)}, the batch holds values of shape {_shape(found)}"
             )
+
+
+def check_program(model: MultimodalVAE) -> None:
+    """Refuse a model whose program is of one's own, by those who do not run it: it may have further sites.
+
+    Raises:
+        IncompatibleError: it is a subclass with a `forward` of its own.
+    """
+    if type(model).forward is not MultimodalVAE.forward:
+        raise IncompatibleError(
+            f"{type(model).__name__} has a forward of its own, whose further sites would be left out here: only p(z) "
+            f"and the likelihoods are read. Use pyro.infer, such as Predictive and NUTS, which runs the forward"
+        )
 
 
 def check_devices(batch: Batch, **modules: nn.Module) -> None:

@@ -18,12 +18,13 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.mixture import central_point
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.modality import Modality, distinct
+from pyro_mmvae.param_store import Program, enumerates
 from pyro_mmvae.recorded import Noted, Recorded
 from pyro_mmvae.requirements import Requirement
 from pyro_mmvae.values import read
 
 
-class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
+class Guide(Recorded, Program, ABC, instead={"modalities": Noted.MODALITIES}):
     """Inference program q(z | x_S), for any subset S of its inputs and any pattern of missing values.
 
     A subclass writes `posterior`. Subset and missing values reach it as one mask, `batch.observed`, whose
@@ -41,6 +42,7 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
         ValueError: no modality has an encoder, two have one name, or `latent_dim` is no whole number above zero.
     """
 
+    store_name = "guide"
     requires: tuple[Requirement, ...] = ()
 
     def __init__(self, modalities: Sequence[Modality], latent_dim: int) -> None:
@@ -112,9 +114,20 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
         return None
 
     def forward(self, batch: Batch) -> Tensor:
-        """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""
+        """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior.
+
+        Raises:
+            IncompatibleError: the posterior cannot be reparameterised, and a bound of Pyro's that enumerates runs it.
+        """
+        posterior = self.posterior(batch)
+        if not posterior.has_rsample and enumerates():
+            raise IncompatibleError(
+                f"the posterior of {type(self).__name__} has nothing to enumerate and cannot be reparameterised, so "
+                f"that TraceTMC_ELBO would leave the guide untrained; use pyro.infer.Trace_ELBO, which is what "
+                f"TraceEnum_ELBO is here, or an objective of pyro_mmvae, which has less noise"
+            )
         with pyro.plate("data", batch.size, dim=-1):
-            z: Tensor = pyro.sample("z", self.posterior(batch))
+            z: Tensor = pyro.sample("z", posterior)
         return z
 
     def features(self, batch: Batch) -> list[Tensor]:

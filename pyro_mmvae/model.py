@@ -15,6 +15,7 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.modality import Modality, distinct
+from pyro_mmvae.param_store import Program
 from pyro_mmvae.priors.base import Prior
 from pyro_mmvae.priors.standard_normal import StandardNormal
 from pyro_mmvae.recorded import Noted, Recorded
@@ -22,7 +23,7 @@ from pyro_mmvae.shapes import over_leading
 from pyro_mmvae.values import floats_of, read
 
 
-class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES}):
+class MultimodalVAE(Recorded, Program, instead={"modalities": Noted.MODALITIES}):
     """Multimodal latent-variable model: z ~ p(z), and every modality is independent given z.
 
     It knows nothing of experts, beta or particles: those belong to guides and objectives. It may be run under
@@ -40,6 +41,7 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
         ValueError: two modalities of one name, none with a decoder, or a prior of another dimension.
     """
 
+    store_name = "model"
     prior: Prior
     _place: Tensor
 

@@ -15,6 +15,7 @@ import torch
 from pyro.distributions import MixtureSameFamily, TorchDistribution
 from pyro.infer import ELBO
 from pyro.infer.elbo import ELBOModule
+from pyro.poutine import Trace
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ from pyro_mmvae.divergences import kl, sampled_kl
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
+from pyro_mmvae.param_store import StoreLeftAlone, refuse_others, register
 from pyro_mmvae.requirements import COMPONENT, ONE_GAUSSIAN, PRIOR_OF_NOTHING, Requirement
 from pyro_mmvae.shapes import constant
 from pyro_mmvae.table import Table
@@ -120,8 +122,7 @@ class Objective(ELBO):
             IncompatibleError: the guide cannot see an input, the model cannot decode a target, or a requirement is
                 not met.
         """
-        if not isinstance(model, MultimodalVAE) or not isinstance(guide, Guide):
-            raise TypeError(f"expected a MultimodalVAE and a Guide, got {type(model).__name__}, {type(guide).__name__}")
+        model, guide = _programs(model, guide)
         if lacking := [n for n in self.table.inputs if n not in guide.inputs]:
             raise IncompatibleError(
                 f"the objective infers z from {lacking}, but {type(guide).__name__} encodes only {list(guide.inputs)}; "
@@ -182,7 +183,7 @@ class Objective(ELBO):
         if validate:
             check_finite(batch, (*self.table.inputs, *self.table.targets))
             check_values(model, batch, self.table.targets)
-        with pyro.validation_enabled(validate):
+        with pyro.validation_enabled(validate), StoreLeftAlone():
             evaluate = self._evaluate if batch.size else self._empty
             bound = evaluate(table, model, guide, batch)
         self._validated = self._validated or batch.size > 0  # an empty batch shows nothing
@@ -246,6 +247,7 @@ class Objective(ELBO):
             picked = z if len(rows) == full[-2] else torch.stack([z.select(-3, row) for row in rows], dim=-3)
             with self._plates(full[-3], len(rows)):
                 trace = poutine.trace(poutine.condition(model, {"z": picked})).get_trace(batch.only(names), prior)
+            _refuse_further_sites(trace, ("z", *names))
             trace.compute_log_prob(site_filter=lambda name, _, names=names: name in names)
             for name in names:
                 found[name] = _spread(trace.nodes[name]["log_prob"], rows, full)
@@ -293,14 +295,16 @@ class Objective(ELBO):
 
     def loss(self, model: nn.Module, guide: nn.Module, *args: Any, **kwargs: Any) -> float:
         """Return the loss as a number, without gradients (`SVI.evaluate_loss`)."""
+        for program in _programs(model, guide):
+            refuse_others(program)
         with torch.no_grad():
             return float(self.evaluate(model, guide, *args, training=False, **kwargs).loss)  # type: ignore[arg-type]
 
     def loss_and_grads(self, model: nn.Module, guide: nn.Module, *args: Any, **kwargs: Any) -> float:
         """Compute gradients of the loss and advance schedules by one step (`SVI.step`)."""
         # SVI trains what is in Pyro's parameter store and nothing else.
-        for name, module in (("model", model), ("guide", guide)):
-            _register(name, module)
+        for program in _programs(model, guide):
+            register(program)
         loss = self.differentiable_loss(model, guide, *args, **kwargs)
         loss.backward()
         self.step += 1
@@ -364,10 +368,10 @@ class _Posterior(Messenger):
     value: Tensor
 
     def _pyro_sample(self, msg: Any) -> None:
-        if msg["is_observed"] or site_is_subsample(msg):
+        if _is_no_factor(msg):
             return
-        if msg["name"] != "z":
-            raise IncompatibleError(f"the guide samples {msg['name']!r}; the one latent site is 'z'")
+        if msg["name"] != "z" or msg["is_observed"]:
+            raise _further("guide", msg["name"])
         self.posterior = msg["fn"]
         if isinstance(msg["fn"], MixtureSameFamily):
             msg["fn"] = StratifiedMixture(msg["fn"])
@@ -380,9 +384,34 @@ class _Posterior(Messenger):
             self.value = msg["value"]
 
 
+def _programs(model: object, guide: object) -> tuple[MultimodalVAE, Guide]:
+    if not isinstance(model, MultimodalVAE) or not isinstance(guide, Guide):
+        raise TypeError(f"expected a MultimodalVAE and a Guide, got {type(model).__name__}, {type(guide).__name__}")
+    return model, guide
+
+
 def _sample_component(guide: Guide, batch: Batch) -> None:
     with pyro.plate("data", batch.size, dim=-1):
         pyro.sample("z", guide.component(batch))
+
+
+def _refuse_further_sites(trace: Trace, known: Sequence[str]) -> None:
+    # They would be left out of the bound.
+    for name, site in trace.nodes.items():
+        if site["type"] == "sample" and name not in known and not _is_no_factor(site):
+            raise _further("model", name)
+
+
+def _is_no_factor(site: Any) -> bool:
+    """Whether a site of a trace says nothing of probabilities: a plate, or `pyro.deterministic`."""
+    return site_is_subsample(site) or site["infer"].get("_deterministic", False)
+
+
+def _further(who: str, name: str) -> IncompatibleError:
+    return IncompatibleError(
+        f"the {who} has a site {name!r} beside z and the modalities, which no table has a column for; put what it "
+        f"holds into z or into a modality, or train with a bound of Pyro's, such as pyro.infer.Trace_ELBO"
+    )
 
 
 def _decoded_together(table: Table) -> dict[tuple[int, ...], list[str]]:
@@ -429,16 +458,3 @@ def _strata_weights(posterior: TorchDistribution, components: int, shape: tuple[
         return torch.ones((1, 1, 1), dtype=like.dtype, device=like.device).expand(1, *shape)
     weights: Tensor = posterior.mixture_distribution.probs.movedim(-1, 0)
     return weights[:, : shape[0]]
-
-
-def _register(name: str, module: nn.Module) -> None:
-    """Put a module's parameters into Pyro's store, refusing to mix them with those of another module."""
-    store = pyro.get_param_store()
-    for key, parameter in module.named_parameters():
-        full = pyro.params.param_with_module_name(name, key)
-        if full in store and store[full] is not parameter:
-            raise RuntimeError(
-                f"Pyro's parameter store already holds {full!r} of another module; call "
-                f"pyro.clear_param_store() before training a second model with SVI in one process"
-            )
-    pyro.module(name, module)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent
 
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.checks import evaluation
+from pyro_mmvae.checks import check_program, evaluation
 from pyro_mmvae.distributions.point_set import PointSetDistribution
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.estimators.importance import CHUNK_ROWS, check_given, check_numbers
@@ -85,10 +85,12 @@ def predictive(
 
     Raises:
         ValueError: a name that the model does not decode, or that guide or batch do not have; a number out of range.
-        IncompatibleError: the likelihood of a modality is an energy, which cannot be drawn from.
+        IncompatibleError: the likelihood of a modality is an energy, which cannot be drawn from, or the model has a
+            program of its own.
     """
     of = model.names if of is None else _names(of)
     given = tuple(n for n in guide.inputs if n in batch.data) if given is None else _names(given)
+    check_program(model)
     check_of(model, of)
     check_given(guide, batch, given)
     check_numbers(num_samples, chunk_rows=chunk_rows)

@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import CombinedLoader
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from pyro_mmvae.batch import batch_of
-from pyro_mmvae.data.loader import EpochLoader
+from pyro_mmvae.compiling import compile_networks
+from pyro_mmvae.data.loader import warn_of_early_workers
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.history import History as History
 from pyro_mmvae.learning_rate import LearningRate, RateSchedule
 from pyro_mmvae.objective import Loss
 from pyro_mmvae.place import Place
+from pyro_mmvae.sums import Sums
 
 Optimiser = Literal["adam", "rmsprop"]
 PLACE = "pyro_mmvae_place"
 """Where in a checkpoint the `Place` is."""
+FITS = "pyro_mmvae_fits"
+"""Where in a checkpoint the number of fits before is."""
 
 
 class Training(lightning.LightningModule):
     """Train model and guide on an objective.
 
-    Every step seeds PyTorch's generator from `(seed, step, rank)`: the noise differs between ranks and steps, and a
-    run that was killed and resumed from a checkpoint goes on with the numbers it would have had. In a phase after the
-    first, its number is part of the seed.
+    Every batch seeds PyTorch's generator from `(seed, number of the batch, rank)`: the noise differs between ranks and
+    batches, those whose gradients are accumulated too, and a run that was killed and resumed from a checkpoint goes on
+    with the numbers it would have had. In a phase after the first, its number is part of the seed; in a further `fit`
+    of one module, the number of fits before.
 
     Checkpoints are to be written at the end of an epoch (`ModelCheckpoint(save_on_train_epoch_end=True)`); a run that
     is killed repeats the epoch from its start. A loader with workers is to be an `EpochLoader`, as from `make_loader`.
@@ -51,6 +57,7 @@ class Training(lightning.LightningModule):
         seed: of the noise in training.
         trainable: prefixes of the names of parameters of `loss`, whose children are `model` and `guide`. Everything
             else is frozen during `fit`, in truth: see `Freezer`.
+        compiled: compile encoders and decoders when they are fitted, see `compile_networks`.
 
     Attributes:
         place: which phase this is, and what was before it.
@@ -72,6 +79,7 @@ class Training(lightning.LightningModule):
         decay: float = 0.99,
         seed: int = 0,
         trainable: Sequence[str] = ("model", "guide"),
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         if optimiser not in get_args(Optimiser):
@@ -81,30 +89,44 @@ class Training(lightning.LightningModule):
         self.rate, self.seed = LearningRate(schedule, warmup, decay), seed
         self.trainable, self.place = tuple(trainable), Place()
         self._freezer = Freezer(loss, self.trainable)
-        self._cut = False
-        self._totals: dict[str, tuple[Tensor, Tensor]] = {}
+        # As a dictionary: a subclass may have arguments that are no plain values, which a checkpoint cannot hold.
+        self.save_hyperparameters(_plain(locals()))
+        self.compiled, self._cut = compiled, False
+        self._fits = 0
+        self._sums = Sums()
 
     def setup(self, stage: str) -> None:
-        """Freeze what is not to be trained."""
+        """Freeze what is not to be trained, and compile networks, if wanted."""
         if stage == "fit":
             self.thaw()
             self._freezer = Freezer(self.loss, self.trainable)
             self._freezer.freeze()
+            if self.compiled and not self._fits:
+                compile_networks(self.loss.model, self.loss.guide)
 
     def teardown(self, stage: str) -> None:
         """Undo it."""
         self.thaw()
+        self._fits += stage == "fit"
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return what undoes it after a `fit` that was aborted."""
+        return [_TeardownWhenAborted()]
 
     def thaw(self) -> None:
-        """Let all parameters and modules be as they were before `fit`; to be called after a `fit` that raised."""
+        """Let all parameters and modules be as they were before `fit`."""
         self._freezer.thaw()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note the place in a run of several phases."""
-        checkpoint[PLACE] = asdict(self.place)
+        """Note the place in a run of several phases or fits."""
+        checkpoint[PLACE], checkpoint[FITS] = asdict(self.place), self._fits
+        count = "loss._extra_state"
+        if count in checkpoint["state_dict"]:  # callbacks that average weights have put in that of a copy
+            checkpoint["state_dict"][count] = self.loss.get_extra_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Note whether the checkpoint is of the middle of an epoch; only a fit minds."""
+        self._fits = checkpoint.get(FITS, 0)
         epochs = checkpoint.get("loops", {}).get("fit_loop", {}).get("epoch_progress", {}).get("current", {})
         self._cut = epochs.get("started") != epochs.get("processed")
 
@@ -117,11 +139,12 @@ class Training(lightning.LightningModule):
             )
         if self.current_epoch > 0:
             for loader in self._loaders():
-                _warn_of_early_workers(loader)
+                warn_of_early_workers(loader)
         self._freezer.still()
 
     def on_train_epoch_start(self) -> None:
         """Let the order of samples go on over phases."""
+        self._sums.forget("train/")  # of an epoch that was aborted
         if self.place.first_epoch:
             for loader in self._loaders():
                 set_epoch = getattr(getattr(loader, "sampler", None), "set_epoch", None)
@@ -132,10 +155,10 @@ class Training(lightning.LightningModule):
         return CombinedLoader(self.trainer.train_dataloader).flattened
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Seed the step's noise."""
-        # By step, not by epoch: data loaders and loops draw from the same generator when they start.
-        later = [self.place.phase] if self.place.phase else []
-        key = [self.seed, self.global_step, self.global_rank, *later]
+        """Seed the batch's noise."""
+        # By batch, not by epoch: data loaders and loops draw from the same generator when they start.
+        later = [self.place.phase, self._fits] if self._fits else [self.place.phase] if self.place.phase else []
+        key = [self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank, *later]
         state = np.random.SeedSequence(key).generate_state(2)
         torch.manual_seed(int(state[0]) << 32 | int(state[1]))
 
@@ -152,6 +175,37 @@ class Training(lightning.LightningModule):
         """Log the loss and its parts on test data."""
         if batch_of(batch).size:
             self._step(batch, "test")
+
+    def predict_step(self, batch: Any, batch_idx: int) -> None:
+        """Refuse: there are several things to predict.
+
+        Raises:
+            NotImplementedError: always; the message says what does it.
+        """
+        raise NotImplementedError(
+            "Trainer.predict does not say what is predicted from what; call "
+            "pyro_mmvae.predictive(loss.model, loss.guide, batch, given=[...], of=[...])"
+        )
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, loss: Loss | None = None, **kwargs: Any) -> Self:
+        """Return the module of a checkpoint, with its weights, its step count and the options it was made with.
+
+        Args:
+            checkpoint_path: of the file; nothing in it is executed.
+            args: of Lightning.
+            loss: made anew as it was made for training. A checkpoint has no structure; `pyro_mmvae.save` writes one.
+            kwargs: of Lightning, or options in place of the checkpoint's.
+
+        Raises:
+            TypeError: the loss is left out.
+        """
+        if loss is None:
+            raise TypeError(
+                "a checkpoint holds weights and no structure: call load_from_checkpoint(path, loss=objective(model, "
+                "guide)), or pyro_mmvae.save(folder, model, guide) after training and load(folder)"
+            )
+        return super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True, **kwargs, "loss": loss})
 
     def _step(self, batch: Any, stage: str) -> Tensor:
         inner = batch_of(batch)
@@ -174,9 +228,7 @@ class Training(lightning.LightningModule):
             count: number of these samples, a scalar.
         """
         # Added up here: Lightning's own log of some twenty numbers costs as much as the step of a small network.
-        before = self._totals.get(name)
-        count = count.to(total)
-        self._totals[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
+        self._sums.add(name, total, count)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Hand the epoch's sums to Lightning after its last batch, before any callback looks at them."""
@@ -195,24 +247,27 @@ class Training(lightning.LightningModule):
 
     def _flush(self, stage: str) -> None:
         """Log the means of a stage, over the samples of all processes; a mean over nothing is left out."""
-        names = sorted(name for name in self._totals if name.startswith(stage))
+        names, sums = self._sums.take(stage)
         if not names:
             return
-        dtype = self._totals[names[0]][0].dtype
-        sums = torch.stack([torch.stack(self._totals.pop(name)).to(dtype) for name in names])
         # One wait for the device in an epoch.
-        for name, (total, count) in zip(
-            names, self.trainer.strategy.reduce(sums, reduce_op="sum").tolist(), strict=True
-        ):
+        means = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        for name, (total, count) in zip(names, means, strict=True):
             if count:
                 self.log(name, total / count, on_step=False, on_epoch=True, batch_size=1)
 
     def on_validation_start(self) -> None:
         """Look for divergence before a held-out sample meets a broken network."""
+        self._sums.forget("val/")
         self._refuse_divergence()
+
+    def on_test_start(self) -> None:
+        """Begin anew."""
+        self._sums.forget("test/")
 
     def on_train_epoch_end(self) -> None:
         """Look for divergence before a checkpoint is written; that of the epoch before is still good."""
+        self._flush("train/")  # of an epoch that a validation in its middle has ended
         self._refuse_divergence()
 
     def _refuse_divergence(self) -> None:
@@ -254,11 +309,20 @@ class Training(lightning.LightningModule):
         return total, math.inf
 
 
-def _warn_of_early_workers(loader: Any) -> None:
-    if isinstance(loader, DataLoader) and loader.num_workers and not isinstance(loader, EpochLoader):
-        warnings.warn(
-            "the workers of the training loader had fetched their first batches before the run was resumed, in the "
-            "order of epoch 0, so that its numbers are not those of a run that was never killed; use "
-            "pyro_mmvae.data.loader.EpochLoader",
-            stacklevel=2,
-        )
+class _TeardownWhenAborted(Callback):
+    """Undoes what a fit began that raised or was interrupted: Lightning does not tear it down."""
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Tear down."""
+        if isinstance(pl_module, Training):
+            pl_module.teardown("fit" if trainer.state.fn == TrainerFn.FITTING else "")
+
+
+def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return what loggers write and `load_from_checkpoint` restores: the options of `Training`."""
+    names = inspect.signature(Training.__init__).parameters
+    return {name: arguments[name] for name in names if name not in ("self", "loss", "trainable")} | {
+        "trainable": list(arguments["trainable"])
+    }

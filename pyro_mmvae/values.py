@@ -106,11 +106,13 @@ def bad_rows(fine: Tensor) -> str:
 
 
 def refuse_nonfinite(name: str, value: Tensor) -> None:
-    """Refuse NaN and infinity. Waits for the device.
+    """Refuse NaN and infinity. Waits for the device; a graph that is being traced has no values to look at.
 
     Raises:
         ValueError: there is one; the message has the samples.
     """
+    if torch.compiler.is_compiling():
+        return
     if value.is_floating_point() and not bool((fine := torch.isfinite(value)).all()):
         raise ValueError(
             f"{name!r} holds NaN or infinite values, or some beyond the range of {value.dtype}, in samples "

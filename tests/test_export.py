@@ -45,6 +45,31 @@ def test_every_guide(name, options):
             torch.testing.assert_close(found[n], model.predict(z, n), rtol=0, atol=1e-6)
 
 
+class ByHand(nn.Module):
+    """What one writes for `torch.export` without this library's `export`: `Batch.of`, and argument checks."""
+
+    def __init__(self, guide, masked):
+        super().__init__()
+        self.guide, self.masked = guide, masked
+
+    def forward(self, data, observed):
+        return self.guide.point(Batch.of(data, observed if self.masked else None))
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize(("name", "options"), OPTIONS)
+def test_an_export_by_hand_has_any_size(name, options, masked):
+    _, guide = pair(name, **options)
+    size = torch.export.Dim("size")
+    shapes = tuple({n: {0: size} for n in guide.inputs} for _ in range(2))
+    module = ByHand(guide.eval(), masked)
+    program = torch.export.export(module, arguments(guide, Batch.of(data())), dynamic_shapes=shapes).module()
+    for batch in batches(guide):
+        values, seen = arguments(guide, batch)
+        expected = module(values, seen)
+        torch.testing.assert_close(program(values, seen), expected, rtol=0, atol=1e-6)
+
+
 def test_what_is_not_observed_may_be_anything():
     _, guide = pair("gpoe")
     program = export(guide, Batch.of(data())).module()

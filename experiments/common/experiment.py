@@ -182,4 +182,5 @@ class Experiment(ABC, Generic[C]):
             decay=config.lr_decay,
             warmup=config.warmup,
             seed=config.seed,
+            compiled=config.compiled,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, Protocol, TypeVar
@@ -111,3 +112,14 @@ class _Made(Dataset[T]):
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def warn_of_early_workers(loader: Any) -> None:
+    """Warn of a loader whose workers do not know the epoch from which a run is resumed."""
+    if isinstance(loader, DataLoader) and loader.num_workers and not isinstance(loader, EpochLoader):
+        warnings.warn(
+            "the workers of the training loader had fetched their first batches before the run was resumed, in the "
+            "order of epoch 0, so that its numbers are not those of a run that was never killed; use "
+            "pyro_mmvae.data.loader.EpochLoader",
+            stacklevel=3,
+        )

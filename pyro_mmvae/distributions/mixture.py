@@ -9,6 +9,8 @@ import torch
 from pyro.distributions import MixtureSameFamily, TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.errors import IncompatibleError
+
 
 class StratifiedMixture(TorchDistribution):
     """A mixture drawn by strata: index c along the leftmost own dimension is a draw from component c.
@@ -69,11 +71,33 @@ class StratifiedMixture(TorchDistribution):
         return self.mixture.log_prob(value)
 
 
+class Mixture(MixtureSameFamily):
+    """A mixture whose support is that of its components.
+
+    PyTorch has a support of its own for mixtures, which NUTS cannot map to real vectors.
+    """
+
+    @property
+    def support(self) -> Any:
+        """Support of the components."""
+        return self.component_distribution.support
+
+
 def central_point(distribution: TorchDistribution) -> Tensor:
-    """Return the mean, or for a mixture `densest_mean`; shape `(*batch, D)`."""
+    """Return the mean, or for a mixture `densest_mean`; shape `(*batch, D)`.
+
+    Raises:
+        IncompatibleError: the mean has no closed form, as that of a flow.
+    """
     if isinstance(distribution, MixtureSameFamily):
         return densest_mean(distribution)
-    mean: Tensor = distribution.mean
+    try:
+        mean: Tensor = distribution.mean
+    except NotImplementedError as error:
+        raise IncompatibleError(
+            f"{type(distribution).__name__} has no mean in closed form; override `point` of the guide or of the prior "
+            f"that returns it, for instance with what the flow makes of the centre of its base"
+        ) from error
     return mean
 
 

@@ -7,6 +7,8 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
+from pyro_mmvae.distributions.mixture import Mixture
+
 
 def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: Tensor | float = 0.0) -> TorchDistribution:
     """Return the normalised product of Gaussian experts (Wu & Goodman 2018, arXiv:1802.05335, section 2.2).
@@ -25,7 +27,7 @@ def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: Tensor |
     total = precision.sum(-2) + prior_precision
     # Where total is zero the numerator is zero too, and dividing by one gives the standard normal.
     total = torch.where(total > 0, total, torch.ones_like(total))
-    return dist.Normal((loc * precision).sum(-2) / total, total.rsqrt()).to_event(1)
+    return _normal((loc * precision).sum(-2) / total, total.rsqrt())
 
 
 def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribution:
@@ -43,7 +45,7 @@ def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribut
         A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.
     """
     variance = (weight * scale.square()).sum(-2) + (1 - weight.sum(-2)).clamp_min(0)
-    return dist.Normal((weight * loc).sum(-2), variance.sqrt()).to_event(1)
+    return _normal((weight * loc).sum(-2), variance.sqrt())
 
 
 def prior_where_blind(loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDistribution:
@@ -58,7 +60,7 @@ def prior_where_blind(loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDist
         Batch shape `lead` and event shape `(D,)`.
     """
     anything = observed.any(dim=-1, keepdim=True)
-    return dist.Normal(torch.where(anything, loc, 0.0), torch.where(anything, scale, 1.0)).to_event(1)
+    return _normal(torch.where(anything, loc, 0.0), torch.where(anything, scale, 1.0))
 
 
 def mixture_of_normals(logits: Tensor, loc: Tensor, scale: Tensor) -> TorchDistribution:
@@ -73,7 +75,16 @@ def mixture_of_normals(logits: Tensor, loc: Tensor, scale: Tensor) -> TorchDistr
         Batch shape `lead` and event shape `(D,)`.
     """
     # PyTorch's argument checks fail on a batch without samples.
-    checked = None if logits.numel() else False
+    checked = False if _traced() or not logits.numel() else None
     components = dist.Normal(loc, scale, validate_args=checked).to_event(1)
     weights = dist.Categorical(logits=logits, validate_args=checked)
-    return dist.MixtureSameFamily(weights, components, validate_args=checked)
+    return Mixture(weights, components, validate_args=checked)
+
+
+def _normal(loc: Tensor, scale: Tensor) -> TorchDistribution:
+    return dist.Normal(loc, scale, validate_args=False if _traced() else None).to_event(1)
+
+
+def _traced() -> bool:
+    """Whether `torch.export` or `torch.compile` is looking on: argument checks want values, and a graph has none."""
+    return torch.compiler.is_compiling()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.checks import check_devices, check_finite, check_shapes, check_values
+from pyro_mmvae.checks import check_devices, check_finite, check_program, check_shapes, check_values
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.model import MultimodalVAE
 
@@ -71,7 +71,7 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
     Raises:
         ValueError: a name that the model does not decode or the batch does not hold, an empty batch, or values that
             its likelihood cannot generate.
-        IncompatibleError: a likelihood that is an energy and no density.
+        IncompatibleError: a likelihood that is an energy and no density, or a model with a program of its own.
     """
     if not names_of(of, "of"):
         raise ValueError(f"of: expected one or more distinct modalities, got none; the model has {list(model.names)}")
@@ -82,6 +82,7 @@ def check_target(model: MultimodalVAE, batch: Batch, of: Sequence[str]) -> None:
     refuse_energies(model, of)
     if not batch.size:
         raise ValueError("expected at least one data point, got an empty batch")
+    check_program(model)
     check_devices(batch, model=model)
     check_shapes(model, batch, of)
     check_finite(batch, of)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
-from torch.distributions import Distribution, constraints
+from torch.distributions import Distribution
 
+from pyro_mmvae.distributions.flow import FlowDistribution
 from pyro_mmvae.priors.base import Prior
 
 _START = 0.1
@@ -53,37 +54,6 @@ class Flow(Prior):
         made = self.flow()
         point: Tensor = made.transform.inv(made.base.mean)
         return point
-
-
-class FlowDistribution(TorchDistribution):
-    """A distribution of zuko's that Pyro can sample from.
-
-    Args:
-        flow: batch shape `()`.
-        batch_shape: of independent copies.
-    """
-
-    arg_constraints: ClassVar[dict[str, Any]] = {}
-    support = constraints.real_vector
-    has_rsample = True
-
-    def __init__(self, flow: Distribution, batch_shape: torch.Size | None = None) -> None:
-        self.flow = flow
-        super().__init__(torch.Size(batch_shape or ()), flow.event_shape, validate_args=False)
-
-    def expand(self, batch_shape: torch.Size, _instance: Any = None) -> FlowDistribution:
-        """Return the distribution with a larger batch shape; nothing is copied."""
-        return FlowDistribution(self.flow, torch.Size(batch_shape))
-
-    def rsample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
-        """Draw samples, differentiable for the flow's parameters."""
-        draws: Tensor = self.flow.rsample(torch.Size(sample_shape) + self.batch_shape)
-        return draws
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        """Return the log density."""
-        density: Tensor = self.flow.log_prob(value)
-        return density.expand(torch.broadcast_shapes(density.shape, self.batch_shape))
 
 
 def _zuko() -> Any:

@@ -10,6 +10,7 @@ from pyro.distributions import TorchDistribution
 from torch import nn
 from torch.nn.functional import softplus
 
+from pyro_mmvae.distributions.mixture import Mixture
 from pyro_mmvae.priors.base import Prior
 
 _START_SCALE = 0.5
@@ -41,4 +42,4 @@ class MixtureOfGaussians(Prior):
     def forward(self) -> TorchDistribution:
         """Return the mixture."""
         components = dist.Normal(self.loc, softplus(self.raw_scale) + self.min_scale).to_event(1)
-        return dist.MixtureSameFamily(dist.Categorical(logits=self.logits), components)
+        return Mixture(dist.Categorical(logits=self.logits), components)

@@ -10,6 +10,7 @@ from pyro.distributions import MixtureSameFamily, TorchDistribution
 from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.mixture import Mixture
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.priors.base import Prior
 from pyro_mmvae.requirements import SAME_GUIDE
@@ -56,10 +57,10 @@ def _uniform_mixture(posteriors: TorchDistribution, like: Tensor) -> TorchDistri
     """Return the mixture of K posteriors, batch shape `(K,)`; a mixture of mixtures is one mixture."""
     if not isinstance(posteriors, MixtureSameFamily):
         weights = dist.Categorical(logits=like.new_zeros(posteriors.batch_shape))
-        return dist.MixtureSameFamily(weights, posteriors)
+        return Mixture(weights, posteriors)
     parts = posteriors.component_distribution.base_dist
     components = dist.Normal(parts.loc.flatten(0, 1), parts.scale.flatten(0, 1)).to_event(1)
-    return dist.MixtureSameFamily(dist.Categorical(logits=posteriors.mixture_distribution.logits.flatten()), components)
+    return Mixture(dist.Categorical(logits=posteriors.mixture_distribution.logits.flatten()), components)
 
 
 def _check(guide: Guide, start: Batch) -> None:

@@ -231,6 +231,24 @@ def test_save_load_share():
     assert torch.equal(scope["again"].decoders["sound"].output.weight, scope["model"].decoders["sound"].output.weight)
 
 
+def test_with_pyro():
+    scope = runpy.run_path(str(SNIPPETS / "with_pyro.py"))
+    assert scope["losses"][-1] < 0.7 * scope["losses"][0]
+    assert scope["bent_losses"][-1] < 0.7 * scope["bent_losses"][0]
+    assert scope["again"].decoders["sound"].output.weight.equal(scope["model"].decoders["sound"].output.weight)
+    assert scope["draws"]["motion"].shape == (20, 200, 4)
+    assert scope["sampler"].get_samples()["z"].shape == (20, 3, 2)
+
+
+def test_with_lightning():
+    scope = runpy.run_path(str(SNIPPETS / "with_lightning.py"))
+    assert scope["again"].loss.elbo.step == scope["trainer"].global_step == 30
+    # Checkpoint and module end with the averaged weights.
+    for ours, kept in zip(scope["training"].loss.parameters(), scope["again"].loss.parameters(), strict=True):
+        torch.testing.assert_close(ours, kept)
+    assert math.isfinite(scope["results"]["val/log_prob/motion|sound"])
+
+
 def test_phases():
     scope = runpy.run_path(str(SNIPPETS / "phases.py"))
     (history,) = (c for c in scope["fitted"].trainer.callbacks if isinstance(c, scope["History"]))
