@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from pyro_mmvae.data.samples import Draw, Draws
-from pyro_mmvae.data.split import subset
+from pyro_mmvae.data.split import hold_out, subset
 from pyro_mmvae.hands.annotation import BadSampleError
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.batch import HandBatch, HandSample, Skipped, collate, none_of
@@ -196,6 +196,10 @@ class HandSet(Dataset[HandSample | Skipped], ABC):
         """
         if not self._records:
             self._keep([index for index, _ in self._read_all(workers, progress, "checking")])
+
+    def hold_out(self, share: float, seed: int, least: int = 1) -> tuple[list[int], list[int]]:
+        """Split the samples' numbers into those to train on and those held out; see `data.split.hold_out`."""
+        return hold_out(self.ids, share, seed, least)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -41,11 +44,11 @@ class STB(HandSet):
     Training is on the backgrounds B2 to B6, evaluation on B1, as in the literature. Joints are brought to the order of
     RHD. Joint 0 is the palm's centre, and the root unless asked for otherwise; the wrist is not known. All hands are
     left ones, all joints count as visible where they lie within the picture. There are no masks: "segmentation" and
-    `crop="mask"` are refused, and the cloud is whatever the depth camera has measured within 0.2 m of the root, a part of
-    the forearm included.
+    `crop="mask"` are refused, and the cloud is whatever the depth camera has measured within 0.2 m of the root, a part
+    of the forearm included.
 
-    A sample's number is picture (0 SK's, 1 and 2 BB's left and right), sequence (two digits) and frame (four digits); see
-    `stb_format.Frame`.
+    A sample's number is picture (0 SK's, 1 and 2 BB's left and right), sequence (two digits) and frame (four digits);
+    see `stb_format.Frame`.
 
     Args:
         root: folder with `images` and `labels`.
@@ -64,6 +67,27 @@ class STB(HandSet):
     def __init__(self, root: str | Path, split: str, *, camera: str = "sk", **options: Any) -> None:
         self.camera = camera
         super().__init__(root, split, **options)
+
+    def hold_out(self, share: float, seed: int, least: int = 1) -> tuple[list[int], list[int]]:
+        """Split the samples' numbers into those to train on and those held out: the last frames of every sequence.
+
+        Frames that follow one another are nearly the same: chosen at random, what is held out would have been seen.
+        Both pictures of a stereo pair stay together.
+
+        Args:
+            share: of the frames to hold out.
+            seed: changes nothing.
+            least: number of frames that are held out at least.
+
+        Raises:
+            ValueError: too few samples.
+        """
+        frames = {(frame.sequence, frame.frame) for frame in map(Frame.of, self.ids)}
+        if len(frames) < 2 * least:
+            raise ValueError(f"expected at least {2 * least} training samples, got {len(frames)}")
+        chosen = _last_of_each(frames, max(least, round(share * len(frames))))
+        held_out = [index for index in self.ids if (Frame.of(index).sequence, Frame.of(index).frame) in chosen]
+        return sorted(set(self.ids) - set(held_out)), held_out
 
     def _check_traits(self) -> None:
         if self.camera not in CAMERAS:
@@ -119,3 +143,12 @@ def _measured(image: NDArray[np.uint8], hand: Hand, picture: Picture, options: R
     rows, columns = np.divmod(np.flatnonzero(np.abs(depth - root[2]) <= CLOUD_RADIUS), depth.shape[1])
     points = back_project(np.column_stack([columns, rows]), depth[rows, columns], SK_DEPTH)
     return picture.to_camera(points)
+
+
+def _last_of_each(frames: Collection[tuple[int, int]], count: int) -> set[tuple[int, int]]:
+    """Frames (sequence, number), the last ones of all sequences in turn."""
+    by_sequence = defaultdict(list)
+    for sequence, frame in sorted(frames, reverse=True):
+        by_sequence[sequence].append((sequence, frame))
+    turns = zip_longest(*(by_sequence[sequence] for sequence in sorted(by_sequence)))
+    return set(islice((frame for turn in turns for frame in turn if frame is not None), count))

@@ -45,8 +45,9 @@ SK_DEPTH = _intrinsics(475.62768, 474.77709, 336.41179, 238.77962)
 BB = _intrinsics(822.79041, 822.79041, 318.47345, 250.31296)
 BASELINE = 120.054 * _MM
 """Metres from BB's left camera to the right one, along x."""
-COLOR_TO_DEPTH = Rotation.from_rotvec([0.00531, -0.01196, 0.00301]).as_matrix(), _MM * np.array(
-    [-24.0381, -0.4563, -1.2326]
+COLOR_TO_DEPTH = (
+    Rotation.from_rotvec([0.00531, -0.01196, 0.00301]).as_matrix(),
+    _MM * np.array([-24.0381, -0.4563, -1.2326]),
 )
 """Rotation (3, 3) and translation (3,) in metres that take SK's colour coordinates to those of its depth camera."""
 

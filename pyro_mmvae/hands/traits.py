@@ -60,9 +60,7 @@ def _either(names: tuple[str, ...]) -> str:
 
 
 RHD = Traits("RHD", (320, 320), ("middle_mcp", "wrist", "palm"), ("wrist", "palm"))
-STB = Traits(
-    "STB", (640, 480), ("palm", "middle_mcp"), ("palm",), masks=False, depthless=("bb", "bb_left", "bb_right")
-)
+STB = Traits("STB", (640, 480), ("palm", "middle_mcp"), ("palm",), masks=False, depthless=("bb", "bb_left", "bb_right"))
 
 TRAITS = {"rhd": RHD, "stb": STB}
 """By the name that commands have for the set."""

@@ -29,7 +29,7 @@ def stb_sheet(root: str | Path, file: str | Path, count: int = 6, split: str = "
         for sequence in stb.SEQUENCES[split]
         for rig in ("SK", "BB")
     }
-    frames = [(frame, sequence) for (sequence, rig), joints in labels.items() if rig == "SK" for frame in range(len(joints))]
+    frames = [(frame, sequence) for sequence in stb.SEQUENCES[split] for frame in range(len(labels[sequence, "SK"]))]
     rows = [_row(Path(root), labels, sequence, frame) for frame, sequence in sorted(frames)[:count]]
     sheet = Image.fromarray(np.concatenate(rows))
     sheet.resize((sheet.width // 2, sheet.height // 2), Image.Resampling.BOX).save(file)

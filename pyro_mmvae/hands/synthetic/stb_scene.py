@@ -106,7 +106,8 @@ def sample_stb_frame(
         canvas = _wall(setting, picture)
         canvas[hit] = colours
         pictures[picture.name] = develop(canvas, rng)
-    return StbSample(pictures, _depth(render, placed["SK"], setting, rng), {rig: _to_rig(joints, rig) for rig in placed})
+    labels = {rig: _to_rig(joints, rig) for rig in placed}
+    return StbSample(pictures, _depth(render, placed["SK"], setting, rng), labels)
 
 
 def with_palm(joints: np.ndarray) -> np.ndarray:
