@@ -1,10 +1,13 @@
-"""Reading one array out of a MATLAB file that anybody may have written: bounded, and nothing of it runs."""
+"""Reading one array out of a MATLAB file that anybody may have written: bounded, and nothing of it runs.
+
+SciPy's `loadmat` is not for such files: a few changed bytes make it end the process (1.17), and it unpacks whatever is
+packed. Files of numbers need a small part of the format, "MAT-File Format" (MathWorks), level 5, which is read here.
+"""
 
 from __future__ import annotations
 
-import io
+import math
 import struct
-import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +15,45 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat, whosmat
 
 MAX_BYTES = 2**26
 """Size of the largest file, and of what it may unpack to."""
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
-_NUMBERS = {"double", "single", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"}
+_INT8, _INT32, _UINT32 = 1, 5, 6
+_STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+"""How numbers are stored, by type of the element."""
+_CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+"""What they are, by class of the array; whole numbers of class double are stored as smaller ones."""
+_OPAQUE = 17
+_COMPLEX = 0x0800
+_MAX_DIMENSIONS = 32
 
 
 class BadMatFileError(ValueError):
     """A MATLAB file is damaged, or does not hold what is expected."""
 
 
+class _Element(NamedTuple):
+    kind: int
+    data: memoryview
+
+
+class _Variable(NamedTuple):
+    """A variable but for its values."""
+
+    kind: int
+    complex: bool
+    shape: tuple[int, ...]
+    name: str
+    values: Iterator[_Element]
+
+
 def read_mat(path: str | Path, name: str) -> NDArray[Any]:
     """Read an array of real numbers from a MATLAB file (version 5 to 7.2).
 
-    What is compressed is unpacked up to `MAX_BYTES` before anything is made of it, sizes are read before values, and
-    other variables are passed over.
+    Other variables are passed over. What is packed is unpacked up to `MAX_BYTES`.
 
     Args:
         path: the file.
@@ -42,31 +65,16 @@ def read_mat(path: str | Path, name: str) -> NDArray[Any]:
             line and names the file.
     """
     try:
-        return _read(Path(path), name)
-    except FileNotFoundError:
-        raise
-    # SciPy's reader lets through whatever it stumbles over in a damaged file.
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadMatFileError(f"{path}: {reason}") from error
-
-
-def _read(path: Path, name: str) -> NDArray[Any]:
-    plain = _unpacked(_content(path))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # SciPy warns, and goes on, where a file is damaged
-        found = [entry for entry in whosmat(io.BytesIO(plain)) if entry[0] == name]
+        content = _content(Path(path))
+        order = "<" if content[126:128] == b"IM" else ">"
+        found = [v for part in _matrices(content, order) if (v := _variable(part, order)) and v.name == name]
         if len(found) != 1:
             raise ValueError(f"expected one array {name!r}, got {len(found)}; is it another data set's file?")
-        _, shape, kind = found[0]
-        if kind not in _NUMBERS:
-            raise ValueError(f"expected {name!r} to be an array of numbers, got {kind}")
-        if np.prod([float(size) for size in shape]) > len(plain):
-            raise ValueError(f"expected {name!r} to be as large as it says, {shape}, got {len(plain)} bytes in all")
-        value = loadmat(io.BytesIO(plain), variable_names=[name])[name]
-    if not isinstance(value, np.ndarray) or value.shape != tuple(shape) or value.dtype.kind not in "fiu":
-        raise ValueError(f"expected {name!r} to be an array {shape} of real numbers; it is damaged")
-    return value
+        return _array(found[0], order)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, struct.error, zlib.error) as error:
+        raise BadMatFileError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _content(path: Path) -> bytes:
@@ -84,47 +92,79 @@ def _content(path: Path) -> bytes:
     return content
 
 
-class _Element(NamedTuple):
-    kind: int
-    start: int
-    stop: int
-
-
-def _elements(content: bytes) -> Iterator[_Element]:
-    """The elements of the outermost level, each with where its bytes begin (after its tag) and end."""
-    order = "<" if content[126:128] == b"IM" else ">"
-    at = _HEADER
-    while at < len(content):
-        if at + 8 > len(content):
-            raise ValueError("the file is truncated")
-        kind, size = struct.unpack_from(f"{order}II", content, at)
-        if kind not in (_MATRIX, _COMPRESSED):
+def _matrices(content: bytes, order: str) -> Iterator[memoryview]:
+    """The variables of a file, unpacked."""
+    left = MAX_BYTES
+    for kind, data in _elements(memoryview(content)[_HEADER:], order):
+        if kind == _COMPRESSED:
+            inner = list(_elements(memoryview(_inflated(data, left)), order))
+            if len(inner) != 1:
+                raise ValueError(f"expected one variable in what is packed, got {len(inner)}; it is damaged")
+            kind, data = inner[0]
+            left -= len(data)
+        if kind != _MATRIX:
             raise ValueError(f"expected variables, got an element of type {kind}; it is damaged")
-        at += 8
-        if at + size > len(content):
-            raise ValueError("the file is truncated")
-        yield _Element(kind, at, at + size)
-        at += size
+        yield data
 
 
-def _unpacked(content: bytes) -> bytes:
-    """The same file without compression."""
-    parts, total = [content[:_HEADER]], _HEADER
-    for kind, start, stop in _elements(content):
-        part = _inflated(content[start:stop], MAX_BYTES - total) if kind == _COMPRESSED else content[start - 8 : stop]
-        parts.append(part)
-        total += len(part)
-    plain = b"".join(parts)
-    if any(element.kind != _MATRIX for element in _elements(plain)):
-        raise ValueError("it holds something packed within something packed; it is damaged")
-    return plain
+def _elements(data: memoryview, order: str) -> Iterator[_Element]:
+    at = 0
+    while at < len(data):
+        if at + 8 > len(data):
+            raise ValueError("it is truncated")
+        kind, size = struct.unpack_from(f"{order}II", data, at)
+        if kind >> 16:  # up to four bytes lie within the tag
+            kind, size, start, stop = kind & 0xFFFF, kind >> 16, at + 4, at + 8
+            if size > 4:
+                raise ValueError(f"expected at most 4 bytes within a tag, got {size}; it is damaged")
+        else:
+            start, stop = at + 8, at + 8 + size
+            stop += -size % 8 if kind != _COMPRESSED else 0
+        if start + size > len(data):
+            raise ValueError("it is truncated")
+        yield _Element(kind, data[start : start + size])
+        at = stop
 
 
-def _inflated(data: bytes, limit: int) -> bytes:
+def _inflated(data: memoryview, limit: int) -> bytes:
     unpacker = zlib.decompressobj()
     part = unpacker.decompress(data, limit + 1)
     if len(part) > limit:
         raise ValueError(f"expected at most {MAX_BYTES} bytes when unpacked, got more")
     if not unpacker.eof:
-        raise ValueError("the packed data are truncated")
+        raise ValueError("what is packed is truncated")
     return part
+
+
+def _variable(data: memoryview, order: str) -> _Variable | None:
+    """What stands before a variable's values; None for an object, which has other parts."""
+    parts = _elements(data, order)
+    flags = _next(parts, _UINT32, "flags")
+    (word,) = struct.unpack_from(f"{order}I", flags)
+    if word & 0xFF == _OPAQUE:
+        return None
+    shape = np.frombuffer(_next(parts, _INT32, "dimensions"), f"{order}i4")
+    if not 2 <= len(shape) <= _MAX_DIMENSIONS or (shape < 0).any():
+        raise ValueError(f"expected 2 to {_MAX_DIMENSIONS} dimensions of at least 0, got {shape.tolist()[:40]}")
+    name = bytes(_next(parts, _INT8, "a name")).decode("ascii", "replace")
+    return _Variable(word & 0xFF, bool(word & _COMPLEX), tuple(shape.tolist()), name, parts)
+
+
+def _next(parts: Iterator[_Element], kind: int, what: str) -> memoryview:
+    found = next(parts, None)
+    if found is None or found.kind != kind:
+        raise ValueError(f"expected {what} of a variable, got something else; it is damaged")
+    return found.data
+
+
+def _array(variable: _Variable, order: str) -> NDArray[Any]:
+    kind, is_complex, shape, name, parts = variable
+    if kind not in _CLASSES or is_complex:
+        raise ValueError(f"expected {name!r} to be an array of real numbers, got another kind of variable")
+    values = next(parts, None)
+    if values is None or values.kind not in _STORED:
+        raise ValueError(f"expected the numbers of {name!r}, got something else; it is damaged")
+    stored = np.dtype(_STORED[values.kind]).newbyteorder(order)
+    if (size := math.prod(shape) * stored.itemsize) != len(values.data):
+        raise ValueError(f"expected {size} bytes of {name!r}, which is {shape}, got {len(values.data)}; it is damaged")
+    return np.frombuffer(values.data, stored).astype(_CLASSES[kind]).reshape(shape, order="F")

@@ -52,7 +52,8 @@ def usable_hands(
             if sequence not in labels:
                 log.add(first, "missing sequence", f"no labels at {label_path(root, sequence, PICTURES[number].rig)}")
                 continue
-            joints = PICTURES[number].to_camera(labels[sequence])
+            with np.errstate(all="ignore"):  # what is not finite is refused below
+                joints = PICTURES[number].to_camera(labels[sequence])
             images = _image_numbers(Path(root), sequence, PICTURES[number])
             for frame in sorted(images | set(range(len(joints)))):
                 try:
