@@ -125,8 +125,8 @@ def pose_of(*options):
 
 
 def test_the_squared_error_is_the_mean_over_all_numbers():
-    likelihood = pose_of("--pose-norm=squared").likelihood
-    pose, found = torch.randn(5, 21, 3), torch.randn(5, 21, 3)
+    likelihood = pose_of("--pose-norm=squared").likelihood.double()
+    pose, found = torch.randn(2, 5, 21, 3, dtype=torch.float64)
     density = likelihood(found)
     loss = density.log_prob(found) - density.log_prob(pose)
     torch.testing.assert_close(loss, (pose - found).square().mean((1, 2)))

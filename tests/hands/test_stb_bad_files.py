@@ -87,7 +87,7 @@ LABEL_FAULTS = {
     "zero": (0.0, "NaN or infinite keypoints"),
     "behind the camera": (lambda hand: hand * [1, 1, -1], "hand behind the camera"),
     "tenths of millimetres": (lambda hand: hand * 10, "implausible hand size"),
-    "out of the picture": (lambda hand: hand + [2, 0, 0], "no visible keypoint inside the image"),
+    "out of the picture": (lambda hand: hand + np.array([2, 0, 0]), "no visible keypoint inside the image"),
 }
 
 
@@ -145,7 +145,8 @@ def test_pictures_of_another_size(tmp_path, joints):
 
 
 def test_a_hand_at_the_edge_of_the_picture(tmp_path, joints):
-    save_labels(tmp_path, SEQUENCE, "SK", color_to_depth(joints + [0.32 - joints[0, :, 0].mean(), 0, 0]))
+    moved = joints + np.array([0.32 - joints[0, :, 0].mean(), 0, 0])
+    save_labels(tmp_path, SEQUENCE, "SK", color_to_depth(moved))
     for augment in (False, True):
         sample = load(tmp_path, augment=augment, modalities=("rgb", "pose"))[0]
         assert not isinstance(sample, Skipped)

@@ -99,7 +99,7 @@ def test_one_hand_is_seen_by_all_cameras_from_where_they_stand(scene):
     for picture, (vertices, camera) in zip(PICTURES, drawn[:3], strict=True):
         np.testing.assert_array_equal(camera, picture.camera)
         joints = picture.to_camera(sample.joints[picture.rig])
-        # Distances from joints to the skin are those in the depth camera's coordinates: nothing but a motion in between.
+        # Distances from joints to the skin are those in the depth camera's coordinates: nothing but a motion.
         expected = np.linalg.norm(in_depth[:, None] - sample.joints["SK"], axis=-1)
         np.testing.assert_allclose(np.linalg.norm(vertices[:, None] - joints, axis=-1), expected, atol=1e-9)
         uv = project(joints, camera)
