@@ -16,8 +16,10 @@ from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
 from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS
+from pyro_mmvae.hands.traits import TRAITS
 
-Setting = Literal["r2p", "r2hp", "c2p", "rc2cp", "rc2chp", "rcs2chps"]
+Setting = Literal["r2p", "r2hp", "c2p", "p2p", "rc2cp", "rc2chp", "rcs2chps"]
+Dataset = Literal["rhd", "stb"]
 Degrees = Annotated[float, Meta(ge=0, le=180)]
 Switch = tyro.conf.FlagConversionOff[bool]
 """A switch that takes True or False: a preset may turn it on, and the command line off again."""
@@ -39,6 +41,7 @@ FLOWS: dict[str, Flow] = {
     "r2p": Flow(("rgb",), ("pose",)),
     "r2hp": Flow(("rgb",), ("heatmap", "pose")),
     "c2p": Flow(("cloud",), ("pose",)),
+    "p2p": Flow(("pose",), ("pose",)),
     "rc2cp": Flow(("rgb", "cloud"), ("cloud", "pose")),
     "rc2chp": Flow(("rgb", "cloud"), ("cloud", "heatmap", "pose")),
     "rcs2chps": Flow(("rgb", "cloud", "segmentation"), ("cloud", "heatmap", "pose", "segmentation")),
@@ -74,8 +77,12 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     setting: Setting = "rc2chp"
     """What is encoded (before the 2) and decoded: R rgb, C cloud, H heat maps, P pose, S segmentation."""
 
+    dataset: Dataset = "rhd"
+    """Whose layout the data have: the Rendered Handpose Dataset's, or the Stereo Hand Pose Tracking Benchmark's."""
+    camera: Literal["sk", "bb", "bb_left", "bb_right"] = "sk"
+    """Of STB: the colour camera beside the depth camera, or the stereo pair, without clouds; `bb` is both pictures."""
     data: Path | None = None
-    """Folder of RHD (or any set in its layout). None: synthetic hands."""
+    """Folder of the data set (or any in its layout). None: synthetic hands."""
     synthetic: Path = Path("data/synthetic_hands")
     """Where synthetic hands are kept; made if not there, reused by the next run."""
     synthetic_train: Positive = 2000
@@ -94,10 +101,10 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Square about the middle MCP joint that holds the visible joints, or the smallest about the hand's pixels."""
     crop_margin: PositiveNumber | None = None
     """Room about the hand, in sides of the tight square. None: 1.3 about joints, 1 about the mask."""
-    root_joint: Literal["middle_mcp", "wrist", "palm"] = "middle_mcp"
-    """Origin of poses and clouds."""
-    first_joint: Literal["wrist", "palm"] = "wrist"
-    """What joint 0 is: RHD's wrist, or half-way from there to the middle MCP joint."""
+    root_joint: Literal["middle_mcp", "wrist", "palm"] | None = None
+    """Origin of poses and clouds. None: RHD's middle MCP joint, STB's palm."""
+    first_joint: Literal["wrist", "palm"] | None = None
+    """What joint 0 is: the wrist, or the palm, half-way from there to the middle MCP joint. None: as the set has it."""
     mirror_right: bool = True
     """Make right hands left."""
     augment: bool = True
@@ -160,8 +167,10 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Weight of the point cloud."""
     lambda_segmentation: Weight = 1e-3
     """Weight of the segmentation."""
-    pose_norm: Literal["joint", "pose"] = "joint"
-    """What the pose's loss is the norm of: each joint's error, or the whole pose's."""
+    pose_norm: Literal["joint", "pose", "squared"] = "joint"
+    """The pose's loss: the norm of each joint's error, that of the whole pose's, or the mean squared error."""
+    pose_layers: Positive = 4
+    """Fully connected layers of the pose's networks, the last one included; all others have 512 units."""
 
     joints: Literal["visible", "all"] = "visible"
     """Joints that count in the results."""
@@ -178,7 +187,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     @property
     def run_name(self) -> str:
         """Name of the run folder inside `runs/rhd`."""
-        return f"{self.setting}-{super().run_name}"
+        return f"{'' if self.dataset == 'rhd' else f'{self.dataset}-'}{self.setting}-{super().run_name}"
 
     @classmethod
     def presets(cls) -> Mapping[str, Preset]:
@@ -190,13 +199,15 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         return GPU if self.data is not None else None
 
     def implied(self) -> dict[str, Any]:
-        """Return the objective that suits guide and setting, the guide's options in a paper, and the crop's margin."""
+        """Return the objective that suits guide and setting, a paper's options of the guide, margin and joints."""
         one_input = len(self.flow.inputs) == 1 or self.guide == "crossmodal"
         several = "mmvae" if self.guide in MIXTURES else "mixing"
         return {
             "objective": "crossmodal" if one_input else several,
             "guide_options": GUIDE_OPTIONS.get((self.paper, self.guide), ()),
             "crop_margin": 1.3 if self.crop == "joints" else 1.0,
+            "root_joint": TRAITS[self.dataset].root_joints[0],
+            "first_joint": TRAITS[self.dataset].first_joints[0],
         }
 
     def reopened(self) -> Config:
@@ -204,8 +215,10 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         return replace(self, pretrained=False, pretrained_weights=None)
 
     def check_together(self) -> None:
-        """Refuse sizes that the decoders cannot make."""
+        """Refuse sizes that the decoders cannot make, and what the data set does not have."""
         square = math.isqrt(self.num_points) ** 2 == self.num_points
         self.require("num_points", square, "a square number, as the decoder folds a grid")
         doubled = self.map_size >= 8 and self.map_size & (self.map_size - 1) == 0
         self.require("map_size", doubled, "a power of two from 8 on, as the decoder doubles a map of 4 x 4")
+        joints = {"root_joint": self.root_joint or "", "first_joint": self.first_joint or ""}
+        TRAITS[self.dataset].check(self.flow.names, crop=self.crop, camera=self.camera, **joints)

@@ -1,4 +1,4 @@
-"""Data of the hand experiment: a folder in RHD's layout, or synthetic hands made on the spot."""
+"""Data of the hand experiment: a folder in a data set's layout, or synthetic hands made on the spot."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch
 from pyro_mmvae.data.loader import make_loader
-from pyro_mmvae.data.split import hold_out
 from pyro_mmvae.experiments.common.experiment import RunData
 from pyro_mmvae.experiments.rhd.config import Config
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.batch import HandBatch
-from pyro_mmvae.hands.rhd import RHD
-from pyro_mmvae.hands.synthetic import generate
+from pyro_mmvae.hands.hand_set import HandSet
+from pyro_mmvae.hands.open_set import open_set, synthetic_set
 
 HELD_OUT = 0.05
 """Share of the training samples that are kept for validation."""
@@ -42,7 +41,7 @@ class HandData(RunData):
         self.config = config
         self.samples = self._judged_split()
 
-    def _judged_split(self) -> RHD:
+    def _judged_split(self) -> HandSet:
         if self.config.judge == "validation":
             return open_split(self.config, "training", ids=self._ids[1], **noise(self.config, "test"))
         return open_split(self.config, "evaluation", **noise(self.config, "test"))
@@ -53,21 +52,21 @@ class HandData(RunData):
         count = self.config.samples
         wanted = int(count) if count is not None and count > 1 else count
         everything = open_split(self.config, "training", modalities=("pose",), samples=wanted)
-        return hold_out(everything.ids, HELD_OUT, self.config.seed, least=self.config.num_processes)
+        return everything.hold_out(HELD_OUT, self.config.seed, least=self.config.num_processes)
 
     @cached_property
-    def train(self) -> RHD:
+    def train(self) -> HandSet:
         """Samples to train on, augmented."""
         config = self.config
         ranges = AugmentationRanges((1.0, config.zoom), config.shift, config.rotation, config.flip, config.color)
         return self._part(self._ids[0], augment=ranges if config.augment else False)
 
     @cached_property
-    def validation(self) -> RHD:
+    def validation(self) -> HandSet:
         """Samples held out from training."""
         return self._part(self._ids[1], augment=False)
 
-    def _part(self, ids: list[int], augment: AugmentationRanges | Literal[False]) -> RHD:
+    def _part(self, ids: list[int], augment: AugmentationRanges | Literal[False]) -> HandSet:
         options = noise(self.config, "train")
         return open_split(self.config, "training", augment=augment, ids=ids, preload=self.config.preload, **options)
 
@@ -106,26 +105,25 @@ def data_folder(config: Config) -> Path:
     """Return the folder of the set, making the synthetic one if it is not there."""
     if config.data is not None:
         return config.data
-    counts = (config.synthetic_train, config.synthetic_eval)
-    return generate(config.synthetic / f"{counts[0]}+{counts[1]}", *counts, seed=0)
+    return synthetic_set(config.dataset, config.synthetic, config.synthetic_train, config.synthetic_eval)
 
 
-def open_split(config: Config, split: Literal["training", "evaluation"], **options: Any) -> RHD:
+def open_split(config: Config, split: Literal["training", "evaluation"], **options: Any) -> HandSet:
     """Open a split as the configuration wants it, without noise and augmentation.
 
     Args:
         config: of the run.
         split: which one.
-        options: further options of `RHD`, or others.
+        options: further options of the set, or others.
     """
     names = ("image_size", "num_points", "crop", "crop_margin", "root_joint", "first_joint", "mirror_right", "seed")
-    chosen = {name: getattr(config, name) for name in names}
+    chosen = {name: getattr(config, name) for name in (*names, "camera")}
     chosen |= {"heatmap_size": config.map_size, "modalities": config.flow.names}
-    return RHD(data_folder(config), split, **{**chosen, **options})
+    return open_set(config.dataset, data_folder(config), split, **{**chosen, **options})
 
 
 def noise(config: Config, stage: Literal["train", "test"]) -> dict[str, Any]:
-    """Return the options of `RHD` that put noise on the samples of a stage; none where it does not act."""
+    """Return the options of a set that put noise on the samples of a stage; none where it does not act."""
     if config.corrupt not in (stage, "both"):
         return {}
     clouds = config.cloud_corrupted_share
@@ -135,7 +133,7 @@ def noise(config: Config, stage: Literal["train", "test"]) -> dict[str, Any]:
 
 
 def loader(
-    split: RHD, config: Config, *, shuffle: bool = False, trainer: lightning.Trainer | None = None
+    split: HandSet, config: Config, *, shuffle: bool = False, trainer: lightning.Trainer | None = None
 ) -> DataLoader[HandBatch]:
     """Return a loader with the run's workers; each of a trainer's processes takes its part of every batch."""
     pinned = config.device != "cpu" and torch.cuda.is_available()

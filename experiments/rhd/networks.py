@@ -9,11 +9,12 @@ from torch import nn
 from pyro_mmvae import Modality
 from pyro_mmvae.experiments.rhd.config import Config
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
-from pyro_mmvae.likelihoods import Heatmap, Likelihood, Pointcloud, Pose, Segmentation
+from pyro_mmvae.likelihoods import Heatmap, Likelihood, Normal, Pointcloud, Pose, Segmentation
 from pyro_mmvae.networks import (
     ConvEncoder,
     DCGANDecoder,
     FoldingNetDecoder,
+    MLPEncoder,
     PoseDecoder,
     ResNetEncoder,
     ResPEL,
@@ -21,6 +22,7 @@ from pyro_mmvae.networks import (
 )
 
 RESPEL_STAGES = 5
+POSE_WIDTH = 512
 
 
 def build_modalities(config: Config) -> list[Modality]:
@@ -47,16 +49,29 @@ def _encoder(name: str, config: Config) -> nn.Module:
         )
     if name == "cloud":
         return ResPEL(tuple(config.cloud_width >> stage for stage in reversed(range(RESPEL_STAGES))))
+    if name == "pose":
+        return MLPEncoder((NUM_JOINTS, 3), _pose_widths(config))  # the layer to mean and deviation is the last one
     return ConvEncoder((config.map_size, config.map_size), classes=2, width=max(config.decoder_width // 2, 1))
 
 
 def _decoder(name: str, config: Config) -> tuple[nn.Module, Likelihood]:
     size, points, latent, width = config.map_size, config.num_points, config.latent_dim, config.decoder_width
     if name == "pose":
-        return PoseDecoder(latent), Pose(NUM_JOINTS, norm=config.pose_norm)
+        return PoseDecoder(latent, widths=_pose_widths(config)), _pose(config)
     if name == "heatmap":
         return DCGANDecoder(latent, (NUM_JOINTS, size, size), width), Heatmap(NUM_JOINTS, (size, size))
     if name == "cloud":
         layers = (config.cloud_width,) * 2
         return FoldingNetDecoder(latent, math.isqrt(points), layers), Pointcloud(points, density="energy")
     return DCGANDecoder(latent, (2, size, size), width), Segmentation(2, (size, size))
+
+
+def _pose_widths(config: Config) -> tuple[int, ...]:
+    return (POSE_WIDTH,) * (config.pose_layers - 1)
+
+
+def _pose(config: Config) -> Likelihood:
+    if config.pose_norm == "squared":
+        # Its log-density is minus the mean squared error over 3 J numbers, up to a constant.
+        return Normal((NUM_JOINTS, 3), scale=math.sqrt(3 * NUM_JOINTS / 2))
+    return Pose(NUM_JOINTS, norm=config.pose_norm)

@@ -23,7 +23,9 @@ class EvaluateOptions:
     out: Path | None = None
     """Folder for the results. None: a folder in RUN named after what was changed."""
     data: Path | None = None
-    """Folder in RHD's layout."""
+    """Folder in the data set's layout."""
+    dataset: Literal["rhd", "stb"] | None = None
+    """Another data set; the run has to have joints that it has, as the palm of both."""
     judge: Literal["test", "validation"] | None = None
     """Evaluation samples, or those held out from training."""
     pixel_corruption: Share | None = None

@@ -140,6 +140,7 @@ class _Row(NamedTuple):
     def fits(self, config: Mapping[str, Any], posterior: str) -> bool:
         """Return whether a run's posterior is what the row is of."""
         conditions = (
+            config.get("dataset", "rhd") == "rhd",
             config["paper"] in (None, self.paper),
             config["setting"] in self.settings,
             self.guide in (None, config["guide"]),

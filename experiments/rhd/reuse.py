@@ -14,6 +14,8 @@ from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
 from pyro_mmvae.experiments.rhd.config import NOISE, RULES, Config
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions
 
+OF_DATA = ("data", "dataset", "seed")
+
 
 def open_hands(run: Path, best: bool | None = None, allow: Collection[str] = ()) -> Opened:
     """Open a run of this experiment; see `runs.open_run`.
@@ -56,7 +58,7 @@ def with_changes(config: Config, chosen: EvaluateOptions) -> tuple[Config, dict[
     Raises:
         ValueError: a number is out of range, or the judged samples would not be those held out from training.
     """
-    names = ("data", *NOISE, *RULES, "seed", "judge", "workers")
+    names = ("data", "dataset", *NOISE, *RULES, "seed", "judge", "workers")
     changes = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
     noise: dict[str, Any] = {}
     if set(NOISE) & set(changes):
@@ -65,6 +67,6 @@ def with_changes(config: Config, chosen: EvaluateOptions) -> tuple[Config, dict[
             noise |= dict(zip(NOISE, (0.0, 0.0, 1.0, None), strict=True))
     changed = replace(config, **{**noise, **changes}, figures=chosen.figures)
     changed.check()
-    if changed.judge == "validation" and (changed.data, changed.seed) != (config.data, config.seed):
+    if changed.judge == "validation" and any(getattr(changed, n) != getattr(config, n) for n in OF_DATA):
         raise ValueError("--judge validation: the held-out samples are those of the run's own data and seed")
     return changed, {n: v for n, v in changes.items() if n != "workers"}

@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pyro_mmvae.hands.rhd_annotation import BadSampleError, Hand, check_hand, parse_hands
+from pyro_mmvae.hands.annotation import BadSampleError, Hand, check_hand
+from pyro_mmvae.hands.rhd_annotation import parse_hands
 from pyro_mmvae.hands.rhd_format import annotation_path, dataset_root, read_annotations, sample_paths
+from pyro_mmvae.hands.skips import SkipLog
 
 KNOWN_BAD = {"training": frozenset({20500, 28140}), "evaluation": frozenset[int]()}
 """Samples of the official set that the literature leaves out."""
 KNOWN_BAD_REASON = "known to be unusable"
 MISSING_MASK = "missing mask"
-
-
-class SkipLog:
-    """Counts samples that were left out, by reason, and remembers the first of each.
-
-    Attributes:
-        counts: number of samples by reason.
-    """
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self._first: dict[str, str] = {}
-
-    def add(self, index: int, reason: str, detail: str = "") -> None:
-        """Count one sample."""
-        self.counts[reason] += 1
-        self._first.setdefault(reason, f"sample {index}" + (f": {detail}" if detail else ""))
-
-    @property
-    def unexpected(self) -> int:
-        """Number of samples left out for another reason than that everybody leaves them out."""
-        return self.counts.total() - self.counts[KNOWN_BAD_REASON]
-
-    def __str__(self) -> str:
-        lines = [f"{number} x {reason} (first: {self._first[reason]})" for reason, number in self.counts.items()]
-        return f"{self.counts.total()} skipped" + "".join(f"\n  {line}" for line in lines)
 
 
 def load_annotations(root: str | Path, split: str) -> dict[int, Any]:
@@ -92,29 +65,6 @@ def usable_samples(
         except BadSampleError as error:
             log.add(index, error.reason, error.detail)
     return usable
-
-
-def subset(ids: list[int], samples: float | int | None, seed: int) -> list[int]:
-    """Return a random subset of the numbers, in order, which depends on the seed alone.
-
-    Args:
-        ids: to choose from.
-        samples: share in (0, 1] as a float, or number as an integer; all if None.
-        seed: of the choice. A smaller subset is part of a larger one.
-
-    Raises:
-        ValueError: neither a share nor a number.
-    """
-    if samples is None:
-        return ids
-    if isinstance(samples, float) and 0 < samples <= 1:
-        count = max(1, round(samples * len(ids)))
-    elif samples >= 1 and samples == int(samples):
-        count = min(int(samples), len(ids))
-    else:
-        raise ValueError(f"samples: expected a share in (0, 1] or a whole number, got {samples!r}")
-    chosen = np.random.default_rng([seed, len(ids)]).permutation(len(ids))[:count]
-    return [ids[position] for position in np.sort(chosen)]
 
 
 def _check_sample(

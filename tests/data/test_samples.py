@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from rhd_factory import write_set
+from stb_factory import write_stb
 
 import pyro_mmvae.data
 import pyro_mmvae.hands
@@ -26,7 +27,9 @@ from pyro_mmvae.data.samples import Draws, InMemory, Samples
 from pyro_mmvae.data.shapes import rendered_shapes
 from pyro_mmvae.hands.rhd import MODALITIES, RHD
 from pyro_mmvae.hands.rhd_format import sample_paths
-from pyro_mmvae.hands.synthetic import generate
+from pyro_mmvae.hands.stb import STB
+from pyro_mmvae.hands.stb_format import picture_path
+from pyro_mmvae.hands.synthetic import generate, generate_stb
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,20 @@ def hands(**options):
     return make
 
 
+def stb_hands(**options):
+    def make(folder):
+        write_stb(folder, frames=1)
+        picture_path(folder, "B2Random", "SK_depth", 0).unlink()  # no cloud there
+        return STB(folder, "training", image_size=16, num_points=8, heatmap_size=8, **options)
+
+    return make
+
+
+def synthetic_stb(folder):
+    made = generate_stb(folder / "set", 3, 1, seed=0, workers=1, progress=False)
+    return STB(made, "training", camera="bb", modalities=("rgb", "pose"), image_size=16)
+
+
 def synthetic(folder):
     return RHD(generate(folder / "set", 4, 2, seed=0), "training", image_size=16, num_points=8, heatmap_size=8)
 
@@ -70,6 +87,9 @@ SETS = {
         ("rgb", "cloud", "heatmap", "pose", "segmentation"),
     ),
     "synthetic hands": Entry(synthetic, ("cloud",)),
+    "STB": Entry(stb_hands(), ("cloud",)),
+    "STB, augmented": Entry(stb_hands(augment=True), ("rgb", "cloud", "heatmap", "pose")),
+    "synthetic STB": Entry(synthetic_stb),
 }
 
 
@@ -104,7 +124,8 @@ def test_every_data_set_has_an_entry(tmp_path):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()
-                found |= {c for c in members if inspect.isclass(c) and inspect.isfunction(vars(c).get("batch"))}
+                classes = {c for c in members if inspect.isclass(c) and not inspect.isabstract(c)}
+                found |= {c for c in classes if inspect.isfunction(getattr(c, "batch", None))}
     tested = {type(entry.make(tmp_path / name)) for name, entry in SETS.items() if (tmp_path / name).mkdir() is None}
     assert found - {Samples} == tested
 

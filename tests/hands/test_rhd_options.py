@@ -10,11 +10,11 @@ from rhd_factory import write_set
 
 from pyro_mmvae.data.affine import apply_affine, invert_affine
 from pyro_mmvae.data.samples import Draw
+from pyro_mmvae.hands.annotation import ROOT_JOINTS
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.geometry import project
 from pyro_mmvae.hands.metrics import pose_errors_mm, pose_metrics
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate
-from pyro_mmvae.hands.rhd_annotation import ROOT_JOINTS
 from pyro_mmvae.hands.rhd_format import sample_paths
 
 NUMBER = 4

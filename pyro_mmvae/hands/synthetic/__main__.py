@@ -11,20 +11,24 @@ from pathlib import Path
 from .dataset import generate
 from .preview import contact_sheet
 from .render import RENDERERS
+from .stb_dataset import generate_stb
+from .stb_preview import stb_sheet
 
 _DESCRIPTION = """\
 Renders pictures of hands and writes them in the layout of the Rendered Handpose Dataset (RHD): colour, depth and part
-masks as PNG, 42 joints in camera coordinates and in pixels, with visibility, and the camera's matrix.
+masks as PNG, 42 joints in camera coordinates and in pixels, with visibility, and the camera's matrix. Or in that of the
+Stereo Hand Pose Tracking Benchmark (STB): a stereo pair, colour and depth as PNG, and 21 joints as MATLAB files.
 
 Hands are kinematic (21 joints, bone lengths of RHD, joint limits, no self-penetration), left or right, sometimes
-both, with forearms, random complexions, light and backgrounds. All of it is made on the CPU, by numpy alone unless
-open3d is asked for. The same seed gives the same set, whatever the number of processes; a finished set is not made
-again.
+both (in STB's layout one left hand), with forearms, random complexions, light and backgrounds. All of it is made on the
+CPU, by numpy alone unless open3d is asked for. The same seed gives the same set, whatever the number of processes; a
+finished set is not made again.
 """
 _EPILOG = """\
 examples:
   python -m pyro_mmvae.hands.synthetic --out data/hands --train 2000 --eval 400
   python -m pyro_mmvae.hands.synthetic --out data/tiny --train 8 --eval 4 --preview sheet.png
+  python -m pyro_mmvae.hands.synthetic --layout stb --out data/stb --train 1000 --eval 200
 """
 
 
@@ -37,10 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
+    add("--layout", choices=("rhd", "stb"), default="rhd", help="whose files are written (default rhd)")
     add("--train", type=int, default=2000, metavar="N", help="training samples (default 2000)")
     add("--eval", type=int, default=400, metavar="M", help="evaluation samples (default 400)")
     add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
-    add("--size", type=int, default=320, metavar="PX", help="height and width (default 320, as RHD)")
+    add("--size", type=int, metavar="PX", help="height and width in RHD's layout (default 320); STB's is 640 x 480")
     add(
         "--renderer",
         choices=RENDERERS,
@@ -53,23 +58,25 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _generate(args: argparse.Namespace) -> Path:
+    numbers = (args.out, args.train, args.eval, args.seed)
+    how = {"renderer": args.renderer, "workers": args.workers, "progress": not args.quiet}
+    if args.layout == "rhd":
+        return generate(*numbers, image_size=320 if args.size is None else args.size, **how)
+    if args.size is not None:
+        raise ValueError("--size: STB's pictures are 640 x 480, for which its cameras' matrices are; leave it out")
+    return generate_stb(*numbers, **how)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     args = _parser().parse_args(arguments)
     try:
-        root = generate(
-            args.out,
-            args.train,
-            args.eval,
-            args.seed,
-            renderer=args.renderer,
-            workers=args.workers,
-            image_size=args.size,
-            progress=not args.quiet,
-        )
+        root = _generate(args)
         print(f"{root}: {args.train} training and {args.eval} evaluation samples")
         if args.preview:
-            print(f"{contact_sheet(root, args.preview)}: the first samples")
+            sheet = contact_sheet if args.layout == "rhd" else stb_sheet
+            print(f"{sheet(root, args.preview)}: the first samples")
     except (ValueError, ImportError, OSError, BrokenExecutor) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

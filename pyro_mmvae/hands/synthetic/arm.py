@@ -74,7 +74,7 @@ def _sample_arm(rng: np.random.Generator, left: bool, root: np.ndarray, gesture:
     return Arm(left, skeleton, sample_limb(rng), float(rng.uniform(0.9, 1.1)), rotation, origin)
 
 
-def _with_shoulder_outside(arm: Arm, rng: np.random.Generator, camera: np.ndarray, size: int) -> Arm:
+def _with_shoulder_outside(arm: Arm, rng: np.random.Generator, camera: np.ndarray, size: int | np.ndarray) -> Arm:
     """The same hand on an arm that leaves the image and stays off the camera, if a few tries find one."""
     for _ in range(_LIMB_TRIES):
         shoulder = project(arm.ends[-1], camera)
@@ -84,9 +84,25 @@ def _with_shoulder_outside(arm: Arm, rng: np.random.Generator, camera: np.ndarra
     return arm
 
 
-def arm_in_view(rng: np.random.Generator, camera: np.ndarray, size: int, left: bool, gesture: str | None = None) -> Arm:
-    """A random arm whose middle MCP is in the central part of the image."""
-    root = back_project(rng.uniform(0.25, 0.75, 2) * size, rng.uniform(*DEPTH), camera)
+def arm_in_view(
+    rng: np.random.Generator,
+    camera: np.ndarray,
+    size: int | np.ndarray,
+    left: bool,
+    gesture: str | None = None,
+    depth: tuple[float, float] = DEPTH,
+) -> Arm:
+    """A random arm whose middle MCP is in the central part of the image.
+
+    Args:
+        rng: source of randomness.
+        camera: K, (3, 3).
+        size: side of a square image, or width and height (2,).
+        left: which hand.
+        gesture: a name of `poses.GESTURES`; random without.
+        depth: least and largest distance of the middle MCP, metres.
+    """
+    root = back_project(rng.uniform(0.25, 0.75, 2) * size, rng.uniform(*depth), camera)
     while True:
         arm = _with_shoulder_outside(_sample_arm(rng, left, root, gesture), rng, camera, size)
         if min(arm.ends[:, 2].min(), arm.joints[:, 2].min()) > _NEAREST:

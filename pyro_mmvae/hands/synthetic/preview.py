@@ -41,7 +41,8 @@ def draw_skeleton(image: np.ndarray, uv_vis: np.ndarray) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _depth_grey(depth: np.ndarray) -> np.ndarray:
+def depth_grey(depth: np.ndarray) -> np.ndarray:
+    """Depth in metres as a grey picture, near surfaces bright, (H, W, 3) uint8."""
     grey = (255 * (1.2 - depth) / 1.0).clip(0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
@@ -50,7 +51,7 @@ def _row(root: Path, split: str, index: int, annotation: dict[str, np.ndarray]) 
     paths = sample_paths(root, split, index)
     color, depth, mask = np.asarray(read_colour(paths.color)), read_values(paths.depth, 3), read_values(paths.mask, 1)
     overlay = draw_skeleton(color, annotation["uv_vis"])
-    return np.concatenate([color, overlay, _depth_grey(decode_depth(depth)), mask_colours(mask)], axis=1)
+    return np.concatenate([color, overlay, depth_grey(decode_depth(depth)), mask_colours(mask)], axis=1)
 
 
 def contact_sheet(root: str | Path, file: str | Path, count: int = 12, split: str = "training") -> Path:

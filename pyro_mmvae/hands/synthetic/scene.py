@@ -99,6 +99,11 @@ def _picture(rng: np.random.Generator, mesh: Mesh, seen: Fragments, size: int) -
     hit, colours = shade(mesh, seen, sample_look(rng), sample_light(rng))
     picture = sample_background(rng, size)
     picture[hit] = colours
+    return develop(picture, rng)
+
+
+def develop(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What lens and sensor make of a picture (H, W, 3) float32 in 0..1: softness, noise, exposure; uint8."""
     picture = _soften(picture, np.float32(rng.uniform(0.1, 0.4)))
     noise = np.float32(rng.uniform(0, 0.01)) * rng.standard_normal(picture.shape, dtype=np.float32)
     exposure = np.float32(255 * rng.uniform(0.85, 1.1))

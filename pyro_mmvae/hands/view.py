@@ -23,15 +23,15 @@ from pyro_mmvae.hands.geometry import (
 )
 from pyro_mmvae.hands.joint_maps import gaussian_heatmaps
 from pyro_mmvae.hands.noise import SENSORS, SensorNoise
+from pyro_mmvae.hands.record import HandRecord
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
-from pyro_mmvae.hands.rhd_record import HandRecord
 
 HEATMAP_SIGMA = 6 / 256
 """Standard deviation of a heat map's peak, as a share of the crop's side."""
 
 
 class ViewOptions(NamedTuple):
-    """How a record becomes a sample; the arguments of `RHD` of the same names."""
+    """How a record becomes a sample; the arguments of `HandSet` of the same names."""
 
     image_size: int
     num_points: int
