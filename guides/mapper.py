@@ -22,6 +22,8 @@ from pyro_mmvae.requirements import Requirement
 
 Fusion = Literal["poe", "moe_moments"]
 """How Gaussians of several inputs become one, named after the guides of these rules."""
+Gaussian = tuple[Tensor, Tensor]
+"""Means and standard deviations, shapes `(*lead, B, D)`."""
 
 
 class Mapper(Guide):
@@ -88,13 +90,15 @@ class Mapper(Guide):
         self.onto = list(inputs)[-1] if onto is None else onto
         self.sources = tuple(name for name in inputs if name != self.onto)
         self.fusion = fusion
-        from_sources = [inputs[name] for name in self.sources]
-        self.lower = _branch(lower, [inputs[self.onto]], self.latent_dim, "lower")
-        if self.lower.latent_dim != self.latent_dim:
-            raise ValueError(f"lower: expected latent_dim = {self.latent_dim}, as z has, got {self.lower.latent_dim}")
-        self.upper = _branch(upper, from_sources, upper_dim or self.latent_dim, "upper") if self.sources else None
-        self.intermediate_dim = check_count(intermediate_dim or self.latent_dim, "intermediate_dim")
-        self.mappers = nn.ModuleDict({name: self._mapping(widths) for name in self.sources})
+        self.intermediate_dim = (
+            latent_dim if intermediate_dim is None else check_count(intermediate_dim, "intermediate_dim")
+        )
+        self.lower = _branch("lower", lower, [inputs[self.onto]], latent_dim)
+        self.upper, self.mappers = None, nn.ModuleDict()
+        if self.sources:
+            self.upper = above = _branch("upper", upper, [inputs[name] for name in self.sources], upper_dim, latent_dim)
+            for name in self.sources:
+                self.mappers[name] = _Mapping(above.latent_dim, self.intermediate_dim, self.latent_dim, widths)
 
     @classmethod
     def over(cls, guide: Guide, onto: str, sources: Sequence[str] | None = None, **options: Any) -> Self:
@@ -116,10 +120,6 @@ class Mapper(Guide):
             raise ValueError(f"the guide does not encode {unknown}; it encodes {list(guide.inputs)}")
         parts = [Modality(n, encoder=guide.encoders[n], features=guide.feature_sizes[n]) for n in (*names, onto)]
         return cls(parts, guide.latent_dim, onto=onto, upper=guide, lower=guide, **options)
-
-    def _mapping(self, widths: Sequence[int]) -> _Mapping:
-        assert self.upper is not None
-        return _Mapping(self.upper.latent_dim, self.intermediate_dim, self.latent_dim, widths)
 
     @property
     def encoders(self) -> nn.ModuleDict:  # type: ignore[override]
@@ -155,28 +155,30 @@ class Mapper(Guide):
         batch, observed = batch.zero_filled(), self.observed(batch)
         own = _moments(self.lower, self.onto, batch)
         if self.upper is None:
-            return self._fused(*(part.unsqueeze(-2) for part in own), observed)
-        each = [self.mappers[n].encode(torch.cat(_moments(self.upper, n, batch), dim=-1)) for n in self.sources]
+            return self._fused([own], observed)
+        each = [self._mapping(n).encode(torch.cat(_moments(self.upper, n, batch), dim=-1)) for n in self.sources]
         loc, scale = (torch.stack(part, dim=-2) for part in zip(*each, strict=True))
         seen = observed[..., :-1].unsqueeze(-1)
         inner = Normal(torch.where(seen, loc, 0.0), torch.where(seen, scale, 1.0)).to_event(2)
         return Hierarchical(inner, partial(self._given, own, observed), (self.latent_dim,))
 
-    def _given(self, own: tuple[Tensor, Tensor], observed: Tensor, intermediate: Tensor) -> TorchDistribution:
+    def _given(self, own: Gaussian, observed: Tensor, intermediate: Tensor) -> TorchDistribution:
         """Return q(z | intermediate draws), which have shape `(*lead, B, sources, intermediate_dim)`."""
-        mapped = [self.mappers[n].decode(intermediate.select(-2, i)) for i, n in enumerate(self.sources)]
-        parts = [
-            torch.stack([*others, one.to(others[0].dtype).expand_as(others[0])], dim=-2)
-            for one, others in zip(own, zip(*mapped, strict=True), strict=True)
-        ]
-        return self._fused(*parts, observed)
+        mapped = [self._mapping(n).decode(intermediate.select(-2, i)) for i, n in enumerate(self.sources)]
+        return self._fused([*mapped, own], observed)
 
-    def _fused(self, loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDistribution:
-        """Return the Gaussian of all that is observed, of those of all inputs, shapes `(*lead, B, M, D)`."""
+    def _fused(self, experts: Sequence[Gaussian], observed: Tensor) -> TorchDistribution:
+        """Return the Gaussian of all that is observed, of those of all inputs."""
+        loc, scale = (_stacked(part) for part in zip(*experts, strict=True))
         seen = observed.unsqueeze(-1)
         if self.fusion == "moe_moments":
             return moment_average(loc, scale, (seen / seen.sum(-2, keepdim=True).clamp_min(1)).to(scale.dtype))
         return product_of_normals(loc, torch.where(seen, scale.pow(-2), 0.0))
+
+    def _mapping(self, source: str) -> _Mapping:
+        mapping = self.mappers[source]
+        assert isinstance(mapping, _Mapping)
+        return mapping
 
 
 class _Mapping(nn.Module):
@@ -184,8 +186,18 @@ class _Mapping(nn.Module):
 
     def __init__(self, upper_dim: int, intermediate_dim: int, latent_dim: int, widths: Sequence[int]) -> None:
         super().__init__()
-        self.encode = _gaussian(2 * upper_dim, widths, intermediate_dim)
-        self.decode = _gaussian(intermediate_dim, widths, latent_dim)
+        self.ve = _gaussian(2 * upper_dim, widths, intermediate_dim)
+        self.vd = _gaussian(intermediate_dim, widths, latent_dim)
+
+    def encode(self, moments: Tensor) -> Gaussian:
+        """Return the intermediate Gaussian for `(*lead, 2 upper_dim)`, mean and standard deviation of a posterior."""
+        loc, scale = self.ve(moments)
+        return loc, scale
+
+    def decode(self, intermediate: Tensor) -> Gaussian:
+        """Return the mapped Gaussian for draws `(*lead, intermediate_dim)`."""
+        loc, scale = self.vd(intermediate)
+        return loc, scale
 
 
 def _gaussian(inputs: int, widths: Sequence[int], outputs: int) -> nn.Sequential:
@@ -193,9 +205,23 @@ def _gaussian(inputs: int, widths: Sequence[int], outputs: int) -> nn.Sequential
     return nn.Sequential(*fully_connected(sizes), GaussianHead(sizes[-1], outputs))
 
 
-def _branch(guide: Guide | None, modalities: list[Modality], latent_dim: int, which: str) -> Guide:
+def _stacked(parts: Sequence[Tensor]) -> Tensor:
+    """Stack values of inputs, of shapes that broadcast, along dimension -2."""
+    # Under autocast the types of branches may differ.
+    dtype = parts[0].dtype
+    return torch.stack(torch.broadcast_tensors(*(part.to(dtype) for part in parts)), dim=-2)
+
+
+def _branch(
+    which: str, guide: Guide | None, modalities: list[Modality], latent_dim: int | None, default: int | None = None
+) -> Guide:
+    """Return a branch: the one that was given, if it is as it should be, or one with an expert for each modality."""
     if guide is None:
-        return PoE(modalities, latent_dim, prior_expert="never")  # given one input: that input's own Gaussian
+        size = default if latent_dim is None else latent_dim
+        assert size is not None
+        return PoE(modalities, size, prior_expert="never")  # given one input: that input's own Gaussian
+    if latent_dim not in (None, guide.latent_dim):
+        raise ValueError(f"{which}: expected a guide of latent dimension {latent_dim}, got one of {guide.latent_dim}")
     if lacking := [m.name for m in modalities if m.name not in guide.inputs]:
         raise ValueError(f"{which}: expected a guide that encodes {lacking}, it encodes {list(guide.inputs)}")
     if others := [m.name for m in modalities if guide.encoders[m.name] is not m.encoder]:
@@ -203,7 +229,7 @@ def _branch(guide: Guide | None, modalities: list[Modality], latent_dim: int, wh
     return guide
 
 
-def _moments(guide: Guide, name: str, batch: Batch) -> tuple[Tensor, Tensor]:
+def _moments(guide: Guide, name: str, batch: Batch) -> Gaussian:
     """Return mean and standard deviation of a guide's posterior of one input, `(B, D)`; once, whatever the rows."""
     if name not in batch.data:
         like = next(guide.parameters()).new_zeros(batch.size, guide.latent_dim)

@@ -36,9 +36,9 @@ def alignment_phases(
 ) -> list[Phase]:
     """Return the three phases of "Cross-modal Variational Alignment of Latent Spaces", section 3, for `fit_phases`.
 
-    First both branches, side by side and independent of each other; then the mappers alone, with everything else frozen
-    and in evaluation mode; then everything. They are for the guide `mapper` and, unless `upper_targets` is None, a model
-    with a branch `upper`. Epochs are not printed in the paper. A phase of no epochs is left out.
+    First both branches, side by side and independent of each other; then the mappers alone, with everything else
+    frozen and in evaluation mode; then everything. They are for the guide `mapper` and, unless `upper_targets` is None,
+    a model with a branch `upper`. Epochs are not printed in the paper. A phase of no epochs is left out.
 
     Args:
         inputs: see `variational_alignment`.
@@ -70,8 +70,8 @@ def mapper_phase(mapper: Mapper, targets: Mapping[str, Weight] | Sequence[str], 
     """Return the phase that trains a mapper on top of a finished pair, which stays as it is to the last bit.
 
     Build the guide by `Mapper.over(guide, onto, sources)`, and train it with the pair's own model:
-    `fit_phases([mapper_phase(mapper, targets, epochs)], model, mapper, data, ...)`. Without the mapper the pair's numbers
-    are those of before: its guide is `mapper.lower`.
+    `fit_phases([mapper_phase(mapper, targets, epochs)], model, mapper, data, ...)`. Without the mapper the pair's
+    numbers are those of before: its guide is `mapper.lower`.
 
     Args:
         mapper: over the finished guide.

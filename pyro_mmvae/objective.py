@@ -218,8 +218,8 @@ class Objective(ELBO):
         for name, objective in self.branches.items():
             objective.step = self.step
             objective.validate = objective.validate if self.validate is None else self.validate
-            pair = model.branches[name], guide.branches[name]
-            found[name] = objective.evaluate(*pair, batch, training=training)
+            branch = model.branches[name]
+            found[name] = objective.evaluate(branch, guide.branches[name], batch, training=training)  # type: ignore[arg-type]
         return replace(bound, branches=found) if found else bound
 
     def _empty(self, table: Table, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:

@@ -21,7 +21,7 @@ Subset = tuple[str, ...]
 class Term:
     """One row: infer z from `given`, decode with weights, pay a weighted KL to the prior.
 
-    weight * ( sum_m decode[m] E log p(x_m | z) - kl KL(q(z | x_given) || p(z)) - kl_inner KL(r(u | x_given) || N(0, I)) )
+    weight * ( sum_m decode[m] E log p(x_m | z) - kl KL(q(z | x_given) || p(z)) - kl_inner KL(inner || N(0, I)) )
 
     A sample of which none of `given` is observed contributes nothing to the row.
 

@@ -16,7 +16,7 @@ class Hierarchical(dist.Independent):
 
     What can be written down is the Gaussian *given* u, and a draw of z is to be scored under the one of its own u: the
     expectation over u of p(x, z) / q(z | u) is p(x), and that of log p(x, z) - log q(z | u) is a bound on log p(x). The
-    distribution itself, with its mean, draws and density, is the Gaussian at u's mean; `redrawn` is the one of a fresh u.
+    distribution itself, with its mean, draws and density, is the Gaussian at u's mean; `redrawn` is that of a fresh u.
 
     Args:
         inner: r(u), batch shape `(*lead, B)`; draws have any event shape.
@@ -29,8 +29,8 @@ class Hierarchical(dist.Independent):
     ) -> None:
         self.inner, self.given = inner, given
         self.reinterpreted_batch_ndims = len(event_shape)
-        # Not `Independent`'s, which needs the Gaussian at the mean: who draws u does not.
-        torch.distributions.Distribution.__init__(self, inner.batch_shape, torch.Size(event_shape), validate_args=False)
+        # Nobody else's constructor: all of them want the Gaussian at the mean, which who draws u does not need.
+        self._batch_shape, self._event_shape = inner.batch_shape, torch.Size(event_shape)
 
     @cached_property
     def base_dist(self) -> TorchDistribution:

@@ -12,10 +12,10 @@ from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import check_shapes, check_values, evaluation
+from pyro_mmvae.distributions.hierarchical import draws
 from pyro_mmvae.estimators.importance import check_given, check_numbers
 from pyro_mmvae.estimators.seeds import seeded
 from pyro_mmvae.estimators.target import Target, check_target
-from pyro_mmvae.distributions.hierarchical import draws
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 

@@ -25,7 +25,8 @@ def cada(
     """Return sum_m [ rec({m} -> {m}) - beta KL_m + gamma rec({m} -> all others) ] - delta sum_{m<n} W(q_m, q_n).
 
     CADA-VAE, Schonfeld et al. 2019, arXiv:1812.01784, with the 2-Wasserstein distance W (not squared) between single
-    posteriors. A pair counts once, as in the authors' code. What is never an input counts among the others. Their reconstruction is an L1 norm: a `Laplace` likelihood.
+    posteriors. A pair counts once, as in the authors' code. What is never an input counts among the others. Their
+    reconstruction is an L1 norm: a `Laplace` likelihood.
 
     Args:
         inputs: modalities that are looked at, at least two.
@@ -71,6 +72,8 @@ def warmup(steps_per_epoch: float) -> dict[str, Schedule]:
 
 
 def _product(weight: Weight, factor: Weight, name: str) -> Weight:
-    if isinstance(weight, Schedule) and isinstance(factor, Schedule):
+    if not isinstance(weight, Schedule):
+        return factor * weight
+    if isinstance(factor, Schedule):
         raise ValueError(f"targets: the weight of {name!r} and gamma are both schedules; make one of them a number")
     return weight * factor

@@ -21,8 +21,8 @@ def crossvae(
 
     Spurr et al. 2018, arXiv:1803.11404: the loss of every pair is an ELBO of its own, with a KL of its own. They train
     on one pair after another; here a step has all of them, and those that start from the same modality share a draw.
-    "Cross-modal Variational Alignment of Latent Spaces" calls it CM-VAE and has the pairs image to image, ingredients to
-    ingredients and image to ingredients.
+    "Cross-modal Variational Alignment of Latent Spaces" calls it CM-VAE and has the pairs image to image, ingredients
+    to ingredients and image to ingredients.
 
     Args:
         inputs: modalities that are looked at.

@@ -78,14 +78,14 @@ def variational_alignment(
         rows.append(Term((end,), own, kl=beta))
     if part != "branches":
         decode = {} if part == "all" and decoded_from == "own" else weights
-        costs = {"kl": pay, "kl_inner": 0.0} if kl_of == "mapped" else {"kl": 0.0, "kl_inner": pay}
-        rows += [Term(subset, decode, **costs) for subset in _subsets(sources)]
+        kl, inner = (pay, 0.0) if kl_of == "mapped" else (0.0, pay)
+        rows += [Term(subset, decode, kl=kl, kl_inner=inner) for subset in _subsets(sources)]
         pulls = [Alignment(subset, (end,), distance, wasserstein) for subset in _subsets(sources)]
     branches = {}
     if upper_targets is not None and part != "mapper":
-        kl = beta if beta_upper is None else beta_upper
-        above = Table([Term((n,), weights_of(upper_targets, "upper_targets"), kl=kl) for n in sources], name="upper")
-        branches["upper"] = Objective(above, num_particles=num_particles)
+        cost, above = beta if beta_upper is None else beta_upper, weights_of(upper_targets, "upper_targets")
+        table = Table([Term((n,), above, kl=cost) for n in sources], name="upper")
+        branches["upper"] = Objective(table, num_particles=num_particles)
     table = Table(rows, pulls, name="variational_alignment")
     requires = [] if part == "branches" else [TWO_INPUTS, ONE_GAUSSIAN]
     return Objective(table, num_particles=num_particles, requires=requires, branches=branches)
