@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,7 @@ def read_mat(path: str | Path, name: str) -> NDArray[Any]:
     """
     try:
         content = _content(Path(path))
-        order = "<" if content[126:128] == b"IM" else ">"
+        order: Literal["<", ">"] = "<" if content[126:128] == b"IM" else ">"
         found = [v for part in _matrices(content, order) if (v := _variable(part, order)) and v.name == name]
         if len(found) != 1:
             raise ValueError(f"expected one array {name!r}, got {len(found)}; is it another data set's file?")
@@ -92,7 +92,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _matrices(content: bytes, order: str) -> Iterator[memoryview]:
+def _matrices(content: bytes, order: Literal["<", ">"]) -> Iterator[memoryview]:
     """The variables of a file, unpacked."""
     left = MAX_BYTES
     for kind, data in _elements(memoryview(content)[_HEADER:], order):
@@ -107,7 +107,7 @@ def _matrices(content: bytes, order: str) -> Iterator[memoryview]:
         yield data
 
 
-def _elements(data: memoryview, order: str) -> Iterator[_Element]:
+def _elements(data: memoryview, order: Literal["<", ">"]) -> Iterator[_Element]:
     at = 0
     while at < len(data):
         if at + 8 > len(data):
@@ -136,7 +136,7 @@ def _inflated(data: memoryview, limit: int) -> bytes:
     return part
 
 
-def _variable(data: memoryview, order: str) -> _Variable | None:
+def _variable(data: memoryview, order: Literal["<", ">"]) -> _Variable | None:
     """What stands before a variable's values; None for an object, which has other parts."""
     parts = _elements(data, order)
     flags = _next(parts, _UINT32, "flags")
@@ -157,7 +157,7 @@ def _next(parts: Iterator[_Element], kind: int, what: str) -> memoryview:
     return found.data
 
 
-def _array(variable: _Variable, order: str) -> NDArray[Any]:
+def _array(variable: _Variable, order: Literal["<", ">"]) -> NDArray[Any]:
     kind, is_complex, shape, name, parts = variable
     if kind not in _CLASSES or is_complex:
         raise ValueError(f"expected {name!r} to be an array of real numbers, got another kind of variable")
