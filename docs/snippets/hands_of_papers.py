@@ -1,4 +1,4 @@
-"""What three papers say of hand crops and noise, as options of `RHD`, and of `STB` where it has them; what they leave open stays at our defaults."""
+"""What three papers say of hand crops and noise, as options of `RHD`; what they leave open stays at our defaults."""
 
 from __future__ import annotations
 
