@@ -11,6 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
+sys.path.append(str(Path(__file__).parent / "_ext"))
+import alignment_picture
+
 from pyro_mmvae import objectives
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.compare.__main__ import main as compare
@@ -46,7 +49,7 @@ def table(path: Path) -> None:
     plot_table(objectives.load("mvae")(["rgb", "cloud"], targets).table, path)
 
 
-DRAWN: dict[str, Callable[[Path], None]] = {"table.png": table}
+DRAWN: dict[str, Callable[[Path], None]] = {"table.png": table, "alignment.png": alignment_picture.draw}
 """Pictures that need no run."""
 
 

@@ -164,7 +164,7 @@ def _array(variable: _Variable, order: Literal["<", ">"]) -> NDArray[Any]:
     values = next(parts, None)
     if values is None or values.kind not in _STORED:
         raise ValueError(f"expected the numbers of {name!r}, got something else; it is damaged")
-    stored = np.dtype(_STORED[values.kind]).newbyteorder(order)
+    stored = np.dtype(order + _STORED[values.kind])
     if (size := math.prod(shape) * stored.itemsize) != len(values.data):
         raise ValueError(f"expected {size} bytes of {name!r}, which is {shape}, got {len(values.data)}; it is damaged")
     return np.frombuffer(values.data, stored).astype(_CLASSES[kind]).reshape(shape, order="F")

@@ -256,3 +256,9 @@ def test_phases():
     _, losses = history.series("train/loss")
     assert losses[19] < losses[0]
     assert losses[49] < losses[40]
+
+
+def test_alignment():
+    scope = runpy.run_path(str(SNIPPETS / "alignment.py"))
+    # All labels absent would be right for six in ten.
+    assert scope["main"](epochs=(15, 15, 3)) > 0.75
