@@ -23,6 +23,7 @@ from pyro_mmvae.files import write_json
 from pyro_mmvae.history import Timed, history_of
 from pyro_mmvae.phases import Phase
 from pyro_mmvae.plots import plot_cross_correlations
+from pyro_mmvae.tensor_files import load_weights
 
 
 def train(config: RunConfig) -> Path:
@@ -118,8 +119,5 @@ def open_run(run: Path, best: bool | None = None, allow: Collection[str] = ()) -
     path = run / (BEST if wanted else CHECKPOINT)
     state = loss_state(load_checkpoint(path), path)
     loss = configured(config.reopened()).loss()
-    try:
-        loss.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
+    load_weights(loss, state, f"{path} does not fit {run / CONFIG}")
     return Opened(configured(config), loss.eval())
