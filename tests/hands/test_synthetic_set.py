@@ -175,7 +175,7 @@ def test_command_line(tmp_path, capsys):
     assert "3 training and 1 evaluation" in capsys.readouterr().out
     assert Image.open(tmp_path / "sheet.png").size == (2 * 4 * SIZE, 2 * SIZE)
     arguments[3] = "4"
-    assert main([*arguments, "--quiet"]) == 1
+    assert main([*arguments, "--quiet"]) == 2
     assert "other settings" in capsys.readouterr().err
 
 

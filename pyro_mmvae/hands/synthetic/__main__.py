@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command line; returns the exit status, 2 after an error that a user can mend, 130 after Ctrl-C."""
     args = _parser().parse_args(arguments)
     try:
         root = generate(
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{contact_sheet(root, args.preview)}: the first samples")
     except (ValueError, ImportError, OSError, BrokenExecutor) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     except KeyboardInterrupt:
         print("stopped; nothing was kept", file=sys.stderr)
         return 130

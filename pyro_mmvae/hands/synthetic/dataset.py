@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from pyro_mmvae.files import read_json
 from pyro_mmvae.hands.rhd_format import SPLITS, encode_depth, sample_paths, write_annotations
 
 from .render import renderer_named
@@ -83,9 +84,9 @@ def _is_there(root: Path, settings: dict) -> bool:
     if not path.is_file():
         raise FileExistsError(f"{root} exists and holds no finished synthetic set: {advice}")
     try:
-        found = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise FileExistsError(f"{path} cannot be read ({error}): {advice}") from error
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise FileExistsError(f"{error}: {advice}") from error
     if found != settings:
         raise FileExistsError(
             f"{root} holds a synthetic set with other settings: expected {settings}, got {found}: {advice}"
