@@ -83,6 +83,7 @@ class Training(lightning.LightningModule):
         self._freezer = Freezer(loss, self.trainable)
         self._cut = False
         self._totals: dict[str, tuple[Tensor, Tensor]] = {}
+        self._handed: set[str] = set()
 
     def setup(self, stage: str) -> None:
         """Freeze what is not to be trained."""
@@ -196,6 +197,10 @@ class Training(lightning.LightningModule):
     def _flush(self, stage: str) -> None:
         """Log the means of a stage, over the samples of all processes; a mean over nothing is left out."""
         names = sorted(name for name in self._totals if name.startswith(stage))
+        # Lightning keeps the mean of an earlier epoch where there is none in this one; a resumed run would not have it.
+        for name in [name for name in self._handed if name.startswith(stage)]:
+            self.trainer.callback_metrics.pop(name, None)
+            self._handed.discard(name)
         if not names:
             return
         dtype = self._totals[names[0]][0].dtype
@@ -205,6 +210,7 @@ class Training(lightning.LightningModule):
             names, self.trainer.strategy.reduce(sums, reduce_op="sum").tolist(), strict=True
         ):
             if count:
+                self._handed.add(name)
                 self.log(name, total / count, on_step=False, on_epoch=True, batch_size=1)
 
     def on_validation_start(self) -> None:
