@@ -119,7 +119,7 @@ def _loaded(path: Path) -> Any:
 
 
 CHECKPOINT = {
-    "state_dict": {"loss.model.w": torch.arange(12.0), "loss.guide.v": torch.ones(2, 3)},
+    "state_dict": {"loss.model.w": torch.arange(2000.0), "loss.guide.v": torch.ones(2, 3)},
     "callbacks": {"Timed": {"rows": [{"epoch": 1.0}]}},
     "loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 1}}}},
     "global_step": 3,
