@@ -85,7 +85,7 @@ def hidden_values(world):
         n: torch.where(world.batch.observed[n][:, None], v, torch.randn_like(v) * 1e6)
         for n, v in world.complete.data.items()
     }
-    for batch in (Batch.of(other, dict(world.batch.observed)), Batch(other, world.batch.observed)):  # the second by hand
+    for batch in (Batch.of(other, dict(world.batch.observed)), Batch(other, world.batch.observed)):
         torch.testing.assert_close(world.moments(batch), world.moments(world.batch), rtol=0, atol=0)
         if world.objective is not None:
             torch.testing.assert_close(world.loss(batch), world.loss(world.batch), rtol=0, atol=0)
