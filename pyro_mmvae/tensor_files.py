@@ -36,7 +36,7 @@ def read_tensors(path: str | Path, map_location: Any = "cpu", *, old_format: boo
         content = torch.load(path, map_location=map_location, weights_only=True)
         _check_kinds(content, path.stat().st_size)
     except Exception as error:  # zipfile and PyTorch let through whatever they stumble over in a damaged file
-        raise ValueError(f"{path} is not a file of tensors that can be loaded safely: {in_one_line(error)}") from error
+        raise ValueError(f"{path} is not a file of tensors that can be loaded safely: {_reason(error)}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path}: expected a mapping of tensors, got {type(content).__name__}")
     return content
@@ -71,15 +71,22 @@ def load_weights(module: nn.Module, state: Mapping[str, Any], misfit: str) -> No
     """
     try:
         module.load_state_dict(state)
-    except RuntimeError as error:
-        reasons = in_one_line(error).partition(": ")[2]
-        raise ValueError(f"{misfit}: {reasons}") from error
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:  # hooks may look at values before shapes
+        reasons = in_one_line(error)
+        raise ValueError(f"{misfit}: {reasons.partition('state_dict for ')[2] or reasons}") from error
 
 
 def in_one_line(error: Exception) -> str:
     """Return what an error says, in one line of bounded length."""
     words = " ".join(str(error).split()) or type(error).__name__
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong, without PyTorch's advice to run what is in the file."""
+    words = in_one_line(error)
+    _, found, refused = str(error).partition("WeightsUnpickler error: ")
+    return refused.partition("\n")[0].partition(" Please use")[0][:_LONGEST] if found else words
 
 
 def _is_archive(path: Path) -> bool:
