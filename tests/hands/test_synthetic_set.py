@@ -108,7 +108,7 @@ def test_foreign_folders_are_not_touched(tmp_path):
 def test_damaged_settings(finished, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / SETTINGS_FILE).write_text("{")
-    with pytest.raises(FileExistsError, match="cannot be read"):
+    with pytest.raises(FileExistsError, match="is damaged"):
         make(tmp_path / "set")
 
 
