@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from pyro_mmvae.files import replace_file
+from pyro_mmvae.tensor_files import check_weights, read_tensors
 
 PREFIX = "loss."
 """What names of weights begin with in a checkpoint of `Training`."""
@@ -30,24 +30,7 @@ def load_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint {path}; is this the folder of a run that finished an epoch?")
-    try:
-        _verify(path)
-        content = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ValueError(f"{path} is not a checkpoint that can be loaded safely: {reason}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} is not a checkpoint: expected a mapping, got {type(content).__name__}")
-    return content
-
-
-def _verify(path: Path) -> None:
-    """Compare the archive with its own checksums, at which PyTorch does not look."""
-    with zipfile.ZipFile(path) as archive:
-        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
-            raise ValueError("expected an archive that is not compressed, as PyTorch writes it")
-        if damaged := archive.testzip():
-            raise ValueError(f"the part {damaged} of it is damaged")
+    return read_tensors(path, map_location)
 
 
 def loss_state(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -58,16 +41,14 @@ def loss_state(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any]:
         path: where it is from, for messages.
 
     Raises:
-        ValueError: there is none, or a weight in it is NaN or infinite.
+        ValueError: there is none, or a weight in it is no tensor, NaN or infinite.
     """
     whole = checkpoint.get("state_dict")
     named = whole.items() if isinstance(whole, Mapping) else ()
     state = {str(k).removeprefix(PREFIX): v for k, v in named if str(k).startswith(PREFIX)}
     if not state:
         raise ValueError(f"{path} holds no trained model and guide")
-    bad = [k for k, v in state.items() if isinstance(v, torch.Tensor) and not bool(torch.isfinite(v).all())]
-    if bad:
-        raise ValueError(f"{path} holds weights that are NaN or infinite: {', '.join(bad[:3])}")
+    check_weights(state, path)
     return state
 
 

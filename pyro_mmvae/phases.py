@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,14 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning
+from lightning.pytorch.trainer.connectors import checkpoint_connector
 
-from pyro_mmvae.checkpoints import PREFIX, load_checkpoint
+from pyro_mmvae.checkpoints import load_checkpoint, loss_state
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.history import History
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.objective import Loss, Objective
 from pyro_mmvae.place import Place
+from pyro_mmvae.tensor_files import in_one_line, load_weights
 from pyro_mmvae.training import PLACE, Training
 
 
@@ -91,7 +94,7 @@ def fit_phases(
         FileNotFoundError: there is no such checkpoint.
         IncompatibleError: an objective does not fit model and guide.
         ValueError: no phases, parts that do not exist, a trainer that trains for another number of epochs, or a
-            checkpoint that belongs to other phases.
+            checkpoint that is damaged, of something else, or belongs to other phases.
     """
     _refuse_misfits(phases, model, guide)
     make = make_training or (lambda loss, phase, number: Training(loss))
@@ -120,19 +123,41 @@ class _Begun(NamedTuple):
     path: Path
     checkpoint: Mapping[str, Any]
     place: Place
+    epochs: int
+    """Of the phase, that are done."""
+    early: bool
+    """Whether the phase was stopped early."""
 
     def go_on(self, fitted: Fitted, phase: Phase, data: lightning.LightningDataModule) -> tuple[int, int]:
         """Finish the phase, and return its epochs and steps."""
-        done = self.checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-        early, more = stopped_early(self.checkpoint), self.place.phase + 1 < self.place.phases
+        state = loss_state(self.checkpoint, self.path)
+        load_weights(fitted.training.loss, state, f"{self.path} is of another model, guide or objective")
+        done, early, more = self.epochs, self.early, self.place.phase + 1 < self.place.phases
         if not early and (done < phase.epochs or not more):
             _fit(fitted, data, self.path)
             return fitted.trainer.current_epoch, fitted.trainer.global_step
-        fitted.training.loss.load_state_dict(
-            {k.removeprefix(PREFIX): v for k, v in self.checkpoint["state_dict"].items()}
-        )
         _give_rows(fitted.trainer, self.checkpoint["callbacks"])
         return done, self.checkpoint["global_step"]
+
+    @classmethod
+    def read(cls, path: Path) -> _Begun:
+        """Read a checkpoint.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is damaged, or Lightning has not written it for a run of `Training`.
+        """
+        checkpoint = load_checkpoint(path)
+        try:
+            place = Place(**checkpoint.get(PLACE, {}))
+            done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+            begun = cls(path, checkpoint, place, done, stopped_early(checkpoint))
+            numbers = (*vars(place).values(), done, checkpoint["global_step"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a checkpoint from which a run goes on ({error!r})") from error
+        if not all(isinstance(number, int) for number in numbers):
+            raise ValueError(f"{path} is not a checkpoint from which a run goes on: expected counts, got {numbers}")
+        return begun
 
 
 def stopped_early(checkpoint: Mapping[str, Any]) -> bool:
@@ -150,11 +175,10 @@ def _refuse_misfits(phases: Sequence[Phase], model: MultimodalVAE, guide: Guide)
 
 
 def _begun(last: Path, phases: int) -> _Begun:
-    checkpoint = load_checkpoint(last)
-    place = Place(**checkpoint.get(PLACE, {}))
-    if place.phases != phases:
-        raise ValueError(f"{last} belongs to a run of {place.phases} phases, not of {phases}; resume it with its own")
-    return _Begun(last, checkpoint, place)
+    begun = _Begun.read(last)
+    if (found := begun.place.phases) != phases:
+        raise ValueError(f"{last} belongs to a run of {found} phases, not of {phases}; resume it with its own")
+    return begun
 
 
 def _check_epochs(trainer: lightning.Trainer, phase: Phase, number: int) -> None:
@@ -169,8 +193,19 @@ def _fit(fitted: Fitted, data: lightning.LightningDataModule, checkpoint: Path |
     try:
         with _interrupts():
             fitted.trainer.fit(fitted.training, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except Exception as error:
+        if checkpoint is None or not _raised_while_restoring(error):
+            raise
+        reason = f"{type(error).__name__}: {in_one_line(error)}"
+        raise ValueError(f"{checkpoint} is not a checkpoint from which this run goes on ({reason})") from error
     finally:
         fitted.training.thaw()
+
+
+def _raised_while_restoring(error: Exception) -> bool:
+    """Return whether Lightning was about to take the state of a checkpoint."""
+    frames = (frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__))
+    return checkpoint_connector.__name__ in frames
 
 
 def _rows(trainer: lightning.Trainer) -> dict[str, Any]:

@@ -44,9 +44,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path}: expected options in at most {MAX_BYTES} bytes, got {path.stat().st_size}")
     try:
-        content = yaml.load(path.read_text(), _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML that holds options: {' '.join(str(error).split())}") from error
+        content = _load(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not YAML that holds options: {error}") from error
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise ValueError(f"{path}: expected options as `name: value` lines, got {reprlib.repr(content)}")
     return content
@@ -59,6 +59,15 @@ def read_value(text: str) -> Any:
         ValueError: it is not YAML.
     """
     try:
+        return _load(text)
+    except ValueError as error:
+        raise ValueError(f"expected a value, got {reprlib.repr(text)}: {error}") from error
+
+
+def _load(text: str) -> Any:
+    try:
         return yaml.load(text, _PlainLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"expected a value, got {reprlib.repr(text)}: {' '.join(str(error).split())}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except Exception as error:  # what its constructors stumble over, in `!!int ""` say
+        raise ValueError(f"a value makes no sense ({type(error).__name__}: {' '.join(str(error).split())})") from error

@@ -94,6 +94,7 @@ class Training(lightning.LightningModule):
         self.compiled, self._cut = compiled, False
         self._fits = 0
         self._sums = Sums()
+        self._handed: set[str] = set()
 
     def setup(self, stage: str) -> None:
         """Freeze what is not to be trained, and compile networks, if wanted."""
@@ -144,7 +145,7 @@ class Training(lightning.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Let the order of samples go on over phases."""
-        self._sums.forget("train/")  # of an epoch that was aborted
+        self._begin("train/")  # of an epoch that was aborted
         if self.place.first_epoch:
             for loader in self._loaders():
                 set_epoch = getattr(getattr(loader, "sampler", None), "set_epoch", None)
@@ -245,6 +246,16 @@ class Training(lightning.LightningModule):
         """Hand the sums over the test samples to Lightning."""
         self._flush("test/")
 
+    def _begin(self, stage: str) -> None:
+        """Forget what an earlier epoch had: its sums, if it was aborted, and its means.
+
+        Lightning keeps the mean of an earlier epoch where there is none in this one; a resumed run would not have it.
+        """
+        self._sums.forget(stage)
+        for name in [name for name in self._handed if name.startswith(stage)]:
+            self.trainer.callback_metrics.pop(name, None)
+            self._handed.discard(name)
+
     def _flush(self, stage: str) -> None:
         """Log the means of a stage, over the samples of all processes; a mean over nothing is left out."""
         names, sums = self._sums.take(stage)
@@ -254,16 +265,17 @@ class Training(lightning.LightningModule):
         means = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         for name, (total, count) in zip(names, means, strict=True):
             if count:
+                self._handed.add(name)
                 self.log(name, total / count, on_step=False, on_epoch=True, batch_size=1)
 
     def on_validation_start(self) -> None:
         """Look for divergence before a held-out sample meets a broken network."""
-        self._sums.forget("val/")
+        self._begin("val/")
         self._refuse_divergence()
 
     def on_test_start(self) -> None:
         """Begin anew."""
-        self._sums.forget("test/")
+        self._begin("test/")
 
     def on_train_epoch_end(self) -> None:
         """Look for divergence before a checkpoint is written; that of the epoch before is still good."""

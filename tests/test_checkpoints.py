@@ -41,7 +41,7 @@ def test_every_flipped_bit_of_a_weight_is_noticed(checkpoint):
         changed = bytearray(data)
         changed[place + offset] ^= 0x40
         checkpoint.write_bytes(changed)
-        with pytest.raises(ValueError, match=r"last\.ckpt is not a checkpoint that can be loaded safely"):
+        with pytest.raises(ValueError, match=r"last\.ckpt is not a file of tensors that can be loaded safely"):
             load_checkpoint(checkpoint)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import re
 
 import lightning
 import pytest
@@ -79,6 +80,42 @@ def test_another_plan_is_refused(tmp_path):
     run(tmp_path, phases=PHASES[:2])
     run(tmp_path, phases=PHASES, resume=True, expect=1)
     assert "2 phases, not of 3" in (tmp_path / "errors.txt").read_text()
+
+
+def of_other_networks(checkpoint):
+    names = list(checkpoint["state_dict"])
+    return {**checkpoint, "state_dict": {name: torch.ones(7) for name in names}}
+
+
+def lost(*names):
+    return lambda checkpoint: {name: value for name, value in checkpoint.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda _: {}, "is not a checkpoint from which a run goes on (KeyError('loops'))"),
+        (lost("state_dict"), "holds no trained model and guide"),
+        (lost("callbacks"), "is not a checkpoint from which a run goes on"),
+        (lost("optimizer_states", "lr_schedulers"), "is not a checkpoint from which this run goes on (KeyError"),
+        (lambda c: {**c, "loops": [1]}, "is not a checkpoint from which a run goes on (TypeError"),
+        (lambda c: {**c, "global_step": "x"}, "expected counts"),
+        (lambda c: {**c, "optimizer_states": [{}]}, "is not a checkpoint from which this run goes on"),
+        (of_other_networks, "is of another model, guide or objective: "),
+    ],
+)
+def test_foreign_checkpoints_are_refused_in_one_line(tmp_path, change, message):
+    def fit(epochs, last=None):
+        model, guide = networks()
+        phases = [Phase(objective(guide), epochs)]
+        return fit_phases(phases, model, guide, Memory(), make_trainer=make_trainer(tmp_path), last=last).trainer
+
+    fit(1).save_checkpoint(path := tmp_path / "last.ckpt")
+    torch.save(change(torch.load(path, weights_only=True)), path)
+    with pytest.raises(ValueError, match=re.escape(path.name)) as error:
+        fit(2, path)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 class Seen(InMemory):

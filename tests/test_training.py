@@ -234,3 +234,24 @@ def loaders():
 def small_loss():
     model, guide = pair("poe")
     return build("mixing", guide)(model, guide)
+
+
+class _Later(torch.utils.data.IterableDataset):
+    """Batches of its own for each epoch."""
+
+    def __init__(self, epochs):
+        self.epochs = iter(epochs)
+
+    def __iter__(self):
+        return iter(next(self.epochs))
+
+
+def test_a_mean_over_nothing_is_not_that_of_an_earlier_epoch(tmp_path):
+    """A resumed run does not know the earlier one, and would have another history."""
+    model, guide = pair("poe")
+    epochs = [[Batch.of(data())], [Batch.of(data(), {"b": torch.zeros(6, dtype=torch.bool)})], [Batch.of(data())]]
+    history = History(tmp_path / "history.csv")
+    loader = torch.utils.data.DataLoader(_Later(epochs), batch_size=None)
+    fitted = Training(build("mixing", guide)(model, guide))
+    trainer(tmp_path, max_epochs=3, callbacks=[history]).fit(fitted, loader)
+    assert ["train/kl|b" in row for row in history.rows] == [True, False, True]

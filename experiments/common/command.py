@@ -29,14 +29,28 @@ def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str
     except Exception as error:
         if not _mendable(error):
             raise
-        print(f"{prog}: error: {error}", file=sys.stderr)
+        print(f"{prog}: error: {_said(error)}", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+def _said(error: Exception) -> str:
+    text = str(error)
+    if _of_a_dead_worker(error):
+        text = f"{' '.join(text.split())} Memory may be short: try fewer --workers"
+    if text.startswith("Caught ") and "DataLoader worker process" in text.partition("\n")[0]:
+        text = text.rstrip().rpartition("\n")[2]  # PyTorch puts the traceback of the worker into the message
+    return text or type(error).__name__
+
+
+def _of_a_dead_worker(error: Exception) -> bool:
+    """Return whether a process that loads data was killed; PyTorch says so wherever the main process is."""
+    return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker (pid")
 
 
 def _mendable(error: Exception) -> bool:
     if raised_in(error.__traceback__):
         return False
-    if isinstance(error, ERRORS):
+    if isinstance(error, ERRORS) or _of_a_dead_worker(error):
         return True
     # Late, as it costs seconds: help and mistakes on the command line answer at once.
     from lightning.fabric.utilities.exceptions import MisconfigurationException

@@ -37,9 +37,10 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
 
     Raises:
         SystemExit: bad options, after a message; or `--help`.
-        ValueError: options out of range, or that do not fit together.
+        FileNotFoundError: there is no such file.
+        ValueError: options out of range, or that do not fit together; the file is damaged.
     """
-    given, rest = _file(cls, argv, prog)
+    given, rest = _file(cls, argv)
     words = [word for word in rest if word not in ("-h", "--help")]
 
     def filled(default: dict[str, Any], words: Sequence[str]) -> R:
@@ -65,21 +66,20 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
 
     Raises:
         SystemExit: bad options, after a message; or `--help`.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged.
     """
-    given, rest = _file(cls, argv, prog)
+    given, rest = _file(cls, argv)
     default = cls(**given) if given else MISSING_NONPROP
     return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
 
 
-def _file(cls: type, argv: Sequence[str], prog: str) -> tuple[dict[str, Any], list[str]]:
+def _file(cls: type, argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     """Return what `--config FILE` says, and the other words."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", type=Path, default=None)
     known, rest = first.parse_known_args(list(argv))
-    try:
-        return (said(cls, known.config) if known.config else {}), rest
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"{prog}: error: {error}") from error
+    return (said(cls, known.config) if known.config else {}), rest
 
 
 def read(cls: type[C], path: Path) -> C:

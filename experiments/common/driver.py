@@ -98,7 +98,10 @@ def read_config(run: Path, allow: Collection[str] = ()) -> RunConfig:
         raise ValueError(f"{path}: {error}") from error
     config = replace(configuration.read(cls, path), out=run)
     refuse_unnamed(config.code, allow, str(path), ALLOW)
-    config.check()
+    try:
+        config.check()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return config
 
 

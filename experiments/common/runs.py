@@ -23,6 +23,7 @@ from pyro_mmvae.files import write_json
 from pyro_mmvae.history import Timed, history_of
 from pyro_mmvae.phases import Phase
 from pyro_mmvae.plots import plot_cross_correlations
+from pyro_mmvae.tensor_files import load_weights
 
 
 def train(config: RunConfig) -> Path:
@@ -62,11 +63,11 @@ CORRELATED = 1000
 def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Timed) -> None:
     evaluation = experiment.evaluate(loss, data)
     config = experiment.config
-    write_results(evaluation, config, config.run, history)
+    print(f"\n{evaluation.report}\n", flush=True)
     several = config.figures and len(loss.guide.inputs) > 1
     if matrices := latent_correlations(loss.guide, data.judged(CORRELATED)) if several else {}:
         plot_cross_correlations(matrices, config.run / FIGURES / "cross_correlation.png")
-    print(f"\n{evaluation.report}\n")
+    write_results(evaluation, config, config.run, history)
     if history.skipped:
         print(f"{history.skipped} training samples could not be read and were left out of every epoch")
     drawn = f", figures: {config.run / FIGURES}" if config.figures else ""
@@ -74,13 +75,15 @@ def _finish(experiment: Experiment[Any], loss: Loss, data: RunData, history: Tim
 
 
 def write_results(evaluation: Evaluation, config: RunConfig, folder: Path, history: Timed | None = None) -> None:
-    """Write `metrics.json` and figures of a run, or of a finished run that was judged again."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write figures and `metrics.json` of a run, or of a finished run that was judged again.
+
+    The latter comes last: where it is, nothing else is missing, whenever the process was killed.
+    """
+    if config.figures and evaluation.draw is not None:
+        evaluation.draw(folder / FIGURES, history)
     cost = history.cost() if history else {}
     more = {**cost, "config": configuration.plain(replace(config, resume=False)), "versions": versions()}
     write_json({**evaluation.metrics, **more}, folder / METRICS)
-    if config.figures and evaluation.draw is not None:
-        evaluation.draw(folder / FIGURES, history)
 
 
 def announcement(config: RunConfig, data: RunData, phases: Sequence[Phase]) -> str:
@@ -118,8 +121,5 @@ def open_run(run: Path, best: bool | None = None, allow: Collection[str] = ()) -
     path = run / (BEST if wanted else CHECKPOINT)
     state = loss_state(load_checkpoint(path), path)
     loss = configured(config.reopened()).loss()
-    try:
-        loss.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit {run / CONFIG}: {error}") from error
+    load_weights(loss, state, f"{path} does not fit {run / CONFIG}")
     return Opened(configured(config), loss.eval())

@@ -17,6 +17,7 @@ from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import BEST, CHECKPOINT, HISTORY
 from pyro_mmvae.history import Timed
 from pyro_mmvae.phases import Fitted, Phase, fit_phases
+from pyro_mmvae.tensor_files import load_weights
 
 
 def build_trainer(config: RunConfig, watched: str, epochs: int) -> lightning.Trainer:
@@ -75,5 +76,5 @@ def fit(
     )
     if config.early_stop is not None and fitted.trainer.is_global_zero:
         best = config.run / BEST
-        fitted.training.loss.load_state_dict(loss_state(load_checkpoint(best), best))
+        load_weights(fitted.training.loss, loss_state(load_checkpoint(best), best), f"{best} does not fit the run")
     return fitted

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ LAST_LINES = 5
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Runs that this process has started and that have not ended."""
+_stopping = threading.Event()
+"""Whether a run that starts now, in another thread, is too late."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +57,20 @@ def execute(runs: Sequence[Run], config: Config) -> list[Outcome]:
     outcomes = {run: Outcome(run) for run in runs if run.finished}
     if outcomes:
         print(f"{len(outcomes)} of {len(runs)} runs are finished already")
+    _stopping.clear()
     with _executor(config) as executor:
-        futures: dict[Future[str], Run] = {executor.submit(_do, *_order(run, config)): run for run in missing}
         try:
+            futures: dict[Future[str], Run] = {executor.submit(_do, *_order(run, config)): run for run in missing}
             for future in tqdm(as_completed(futures), "runs", total=len(futures), disable=not futures, unit="run"):
                 outcome = _outcome(futures[future], future)
                 outcomes[outcome.run] = outcome
                 state = f"failed: {outcome.error.splitlines()[-1]}" if outcome.error else "finished"
                 tqdm.write(f"{outcome.run.variant} seed {outcome.run.seed} {state}")
         except KeyboardInterrupt:
+            _stopping.set()
             executor.shutdown(wait=False, cancel_futures=True)
             for process in list(_running):
-                os.killpg(process.pid, signal.SIGTERM)
+                _end(process)
             raise
     return [outcomes[run] for run in runs]
 
@@ -101,6 +106,11 @@ def _order(run: Run, config: Config) -> tuple[list[str], dict[str, str], Path]:
     return ["-m", CHILD, run.config.experiment, *arguments], environment, log.absolute()
 
 
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+
+
 def _do(command: list[str], environment: dict[str, str], log: Path) -> str:
     """Run one process to its end; return its last lines if it failed."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -116,6 +126,8 @@ def _do(command: list[str], environment: dict[str, str], log: Path) -> str:
         )
         _running.add(process)
         try:
+            if _stopping.is_set():
+                _end(process)
             code = process.wait()
         finally:
             _running.discard(process)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import imread
+from PIL.Image import Image
 
+from pyro_mmvae.data.images import UnreadableImageError, read_colour
 from pyro_mmvae.experiments.common.driver import experiment_class
 from pyro_mmvae.experiments.common.run_folder import FIGURES
 from pyro_mmvae.experiments.compare.plan import Run
@@ -90,7 +92,8 @@ def draw_curves(lines: Mapping[str, Sequence[tuple[Sequence[float], Sequence[flo
     for (name, curves), colour in zip(lines.items(), curve_colours(len(lines)), strict=True):
         for x, y in curves if len(curves) > 1 else ():
             panels[0].plot(x, y, color=colour, lw=0.6, alpha=0.5)
-        panels[0].plot(curves[0][0], np.mean([y for _, y in curves], axis=0), color=colour, lw=1.8, label=name)
+        alike = [y for x, y in curves if x == curves[0][0]]
+        panels[0].plot(curves[0][0], np.mean(alike, axis=0), color=colour, lw=1.8, label=name)
     panels[0].set_title(labels[0], fontsize=10)
     panels[0].set(xlabel=labels[1] if len(labels) > 1 else "", ylabel=labels[2] if len(labels) > 2 else "")
     panels[0].grid(alpha=0.3)
@@ -100,11 +103,13 @@ def draw_curves(lines: Mapping[str, Sequence[tuple[Sequence[float], Sequence[flo
 
 def draw_sheet(runs: Sequence[Run], name: str, path: Path) -> Path | None:
     """Put a figure of every variant's first run below one another; None if no run has drawn it."""
-    pictures = {run.variant: imread(p) for run in runs[::-1] if (p := run.folder / FIGURES / name).is_file()}
+    pictures: dict[str, Image] = {}
+    for run in runs[::-1]:
+        with suppress(UnreadableImageError):  # not drawn, or damaged
+            pictures[run.variant] = read_colour(run.folder / FIGURES / name)
     if not pictures:
         return None
-    shapes = [picture.shape for picture in reversed(pictures.values())]
-    heights = [SHEET_WIDTH * height / width for height, width, *_ in shapes]
+    heights = [SHEET_WIDTH * picture.height / picture.width for picture in reversed(pictures.values())]
     figure = Figure(figsize=(SHEET_WIDTH, sum(heights) + 0.35 * len(heights)), layout="constrained")
     panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (variant, picture) in zip(panels, reversed(pictures.items()), strict=True):
@@ -117,7 +122,7 @@ def draw_sheet(runs: Sequence[Run], name: str, path: Path) -> Path | None:
 def _curves(runs: Sequence[Run]) -> dict[str, dict[str, list[tuple[list[float], list[float]]]]]:
     found: dict[str, dict[str, list[tuple[list[float], list[float]]]]] = {}
     for run in runs:
-        for title, curve in experiment_class(run.config.experiment).curves(run.metrics()).items():
+        for title, curve in run.curves().items():
             key = "; ".join((title, *curve.labels))
             found.setdefault(key, {}).setdefault(run.variant, []).append((curve.x, curve.y))
     return found

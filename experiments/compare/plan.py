@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,12 +12,13 @@ from typing import Any
 
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.by_name import prog
-from pyro_mmvae.experiments.common.columns import Column
+from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.driver import config_class, configured, experiment_class
 from pyro_mmvae.experiments.common.ranges import option
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import CHECKPOINT, METRICS, refuse_other_options
 from pyro_mmvae.experiments.compare.config import Choice, Config
+from pyro_mmvae.files import read_json
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Run:
     def finished(self) -> bool:
         """Whether the run has its results; a damaged file, or one of something else, counts as none."""
         try:
-            self.columns()
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            self.curves()
+            return bool(self.columns())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
             return False
-        return True
 
     @property
     def begun(self) -> bool:
@@ -77,12 +77,15 @@ class Run:
             FileNotFoundError: it has none.
             ValueError: the file is damaged.
         """
-        found: dict[str, Any] = json.loads((self.folder / METRICS).read_text())
-        return found
+        return read_json(self.folder / METRICS)
 
     def columns(self) -> dict[str, Column]:
         """Return the numbers of a finished run."""
         return experiment_class(self.config.experiment).columns(self.metrics())
+
+    def curves(self) -> dict[str, Curve]:
+        """Return the curves of a finished run, by title."""
+        return experiment_class(self.config.experiment).curves(self.metrics())
 
 
 def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str, str]]:

@@ -11,12 +11,12 @@ import lightning
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.data.labelled_images import LabelledImages, read_labelled_images, small_digits
 from pyro_mmvae.data.shapes import rendered_shapes
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE
 from pyro_mmvae.files import made_once
+from pyro_mmvae.tensor_files import check_weights, load_weights, read_tensors
 
 NAMES = ("a", "b")
 SHAPES = 4000
@@ -46,9 +46,11 @@ def autoencoder(config: Config, name: str) -> ConditionalVAE:
     path = made_once(autoencoder_path(config, name), partial(_train, config, name))
     model = ConditionalVAE(config)
     try:
-        model.load_state_dict(load_checkpoint(path))
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{path} is damaged, or of another network; delete it to train again") from error
+        state = read_tensors(path)
+        check_weights(state, path)
+        load_weights(model, state, f"{path} is of another network")
+    except ValueError as error:
+        raise ValueError(f"{error}; delete it to train again") from error
     return model.eval()
 
 

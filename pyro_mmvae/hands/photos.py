@@ -15,6 +15,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from tqdm import tqdm
 
 from pyro_mmvae.data.images import UnreadableImageError, read_colour
+from pyro_mmvae.files import replace_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -63,7 +64,7 @@ class Photos:
 def write_poses(
     folder: Path, names: list[str], pose: NDArray[np.floating], spread: NDArray[np.floating], unit: str
 ) -> None:
-    """Write poses as `poses.npz` and `poses.csv`.
+    """Write poses as `poses.npz` and `poses.csv`, each whole or not at all.
 
     Args:
         folder: made if it is not there.
@@ -72,11 +73,18 @@ def write_poses(
         spread: (N, 21) standard deviation of each joint's position.
         unit: of both, for the heads of the columns.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / "poses.npz", names=np.array(names), pose=pose, spread=spread)
-    with (folder / "poses.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", "joint", f"x_{unit}", f"y_{unit}", f"z_{unit}", f"spread_{unit}"])
-        for name, joints, widths in zip(names, pose, spread, strict=True):
-            for joint, (point, width) in enumerate(zip(joints, widths, strict=True)):
-                writer.writerow([name, joint, *(f"{c:.6g}" for c in point), f"{width:.6g}"])
+
+    def arrays(path: Path) -> None:
+        with path.open("wb") as file:
+            np.savez(file, names=np.array(names), pose=pose, spread=spread)
+
+    def table(path: Path) -> None:
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["image", "joint", f"x_{unit}", f"y_{unit}", f"z_{unit}", f"spread_{unit}"])
+            for name, joints, widths in zip(names, pose, spread, strict=True):
+                for joint, (point, width) in enumerate(zip(joints, widths, strict=True)):
+                    writer.writerow([name, joint, *(f"{c:.6g}" for c in point), f"{width:.6g}"])
+
+    replace_file(folder / "poses.npz", arrays)
+    replace_file(folder / "poses.csv", table)

@@ -14,6 +14,7 @@ from torchvision.models import DenseNet, DenseNet121_Weights
 from pyro_mmvae.networks.mlp import fully_connected
 from pyro_mmvae.networks.pretrained import ImageNetNormalise, imagenet_weights
 from pyro_mmvae.recorded import Recorded
+from pyro_mmvae.tensor_files import load_weights
 
 
 class DenseNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weights_path": None}):
@@ -51,24 +52,20 @@ class DenseNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weight
         self.hidden = fully_connected((network.classifier.in_features, *hidden))
         self.out_features = hidden[-1] if hidden else network.classifier.in_features
         if pretrained or weights_path is not None:
-            self._load(imagenet_weights(DenseNet121_Weights.IMAGENET1K_V1, weights_path))
+            self._load(imagenet_weights(DenseNet121_Weights.IMAGENET1K_V1, weights_path), weights_path)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images `(N, 3, H, W)` with values in [0, 1] to features `(N, F)`; H and W from 32 px."""
         return self.hidden(self.features(self.normalise(images)).relu().mean((-2, -1)))
 
-    def _load(self, state: dict[str, Tensor]) -> None:
+    def _load(self, state: dict[str, Tensor], path: str | Path | None) -> None:
         # The published file was written when module names could hold dots: "norm.1" is "norm1" today.
         renamed = {re.sub(r"(norm|conv)\.([12])\.", r"\1\2.", name): value for name, value in state.items()}
         features = {
             name.removeprefix("features."): value for name, value in renamed.items() if name.startswith("features.")
         }
-        try:
-            self.features.load_state_dict(features)
-        except RuntimeError as error:
-            raise ValueError(
-                f"the pretrained weights fit growth_rate=32 and block_config=(6, 12, 24, 16): {error}"
-            ) from error
+        fits = "the pretrained weights fit growth_rate=32 and block_config=(6, 12, 24, 16)"
+        load_weights(self.features, features, f"{path}: {fits}" if path else fits)
 
     @classmethod
     def example(cls) -> tuple[Self, Tensor]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pyro_mmvae.data.restricted_pickle import UnsafePickleError
 from pyro_mmvae.recorded import Recorded
+from pyro_mmvae.tensor_files import check_weights, read_tensors
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -42,7 +41,7 @@ def imagenet_weights(weights: Any, path: str | Path | None = None) -> dict[str, 
     Raises:
         FileNotFoundError: there is no file at `path`.
         ConnectionError: neither the cache nor the server has the weights.
-        UnsafePickleError: the file is damaged or holds more than tensors.
+        ValueError: the file is damaged, or holds more than tensors, or NaN.
     """
     if path is not None:
         return _read(path)
@@ -53,13 +52,9 @@ def imagenet_weights(weights: Any, path: str | Path | None = None) -> dict[str, 
 
 
 def _read(path: str | Path) -> dict[str, Tensor]:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UnsafePickleError(
-            f"{path}: expected a state dict of tensors, got a file that is damaged or holds more "
-            f"({type(error).__name__}); nothing of it was run. Get it again, or save the state dict alone"
-        ) from error
+    state = {str(name): value for name, value in read_tensors(path, old_format=True).items()}
+    check_weights(state, path)
+    return state
 
 
 def _advice(weights: Any, error: Exception) -> str:

@@ -15,6 +15,7 @@ from pyro_mmvae.networks.mlp import fully_connected
 from pyro_mmvae.networks.norms import Norm, group_norm
 from pyro_mmvae.networks.pretrained import ImageNetNormalise, imagenet_weights
 from pyro_mmvae.recorded import Recorded
+from pyro_mmvae.tensor_files import load_weights
 
 
 class ResNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weights_path": None}):
@@ -68,7 +69,7 @@ class ResNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weights_
         self.out_features = hidden[-1] if hidden else 8 * width
         self._initialise()
         if pretrained or weights_path is not None:
-            self._load(imagenet_weights(ResNet18_Weights.IMAGENET1K_V1, weights_path))
+            self._load(imagenet_weights(ResNet18_Weights.IMAGENET1K_V1, weights_path), weights_path)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images `(N, 3, H, W)` with values in [0, 1] to features `(N, F)`."""
@@ -81,15 +82,11 @@ class ResNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weights_
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def _load(self, state: dict[str, Tensor]) -> None:
+    def _load(self, state: dict[str, Tensor], path: str | Path | None) -> None:
         own = {f"hidden.{name}": value for name, value in self.hidden.state_dict().items()}
         published = {name: value for name, value in state.items() if not name.startswith("fc.")}
-        try:
-            self.load_state_dict(published | own)
-        except RuntimeError as error:
-            raise ValueError(
-                f"the pretrained weights fit width=64, stem_stride=2 or 4 and batch normalisation: {error}"
-            ) from error
+        fits = "the pretrained weights fit width=64, stem_stride=2 or 4 and batch normalisation"
+        load_weights(self, published | own, f"{path}: {fits}" if path else fits)
 
     @classmethod
     def example(cls) -> tuple[Self, Tensor]:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from pyro_mmvae.files import replace_file
+
 # Okabe and Ito's palette, which colour-blind readers can tell apart; black and yellow are kept for the truth.
 CURVE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#555555")
 
@@ -62,10 +64,9 @@ def show_image(axes: Axes, image: NDArray[Any], dim: float = 0.0) -> None:
 
 
 def save(figure: Figure, path: str | Path) -> Path:
-    """Write the figure, make its folder if need be, and return the path."""
+    """Write the figure, whole or not at all, make its folder if need be, and return the path."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    replace_file(path, lambda partial: figure.savefig(partial, dpi=150, format=path.suffix[1:] or "png"))
     return path
 
 

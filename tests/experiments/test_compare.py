@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 
 from pyro_mmvae.experiments.common import driver
+from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.run_folder import METRICS
 from pyro_mmvae.experiments.compare import execute as execution
 from pyro_mmvae.experiments.compare.__main__ import main
@@ -128,6 +130,9 @@ class TestPlan:
         assert not run.finished
         (run.folder / METRICS).write_text('{"a": 1}')  # of something else
         assert not run.finished
+        for content in ("[]", "null", '"x"', "[" * 100_000, '{"log_likelihood": {}, "truth": {}}', "1" * 5000):
+            (run.folder / METRICS).write_text(content)
+            assert not run.finished, content[:50]
         (run.folder / METRICS).unlink()
         run.folder.rmdir()
         write_results(run)
@@ -223,6 +228,24 @@ class TestExecute:
             runs, _ = plan(config, TINY)
             monkeypatch.setattr(execution, "_order", self.instead(runs, config))
             assert [bool(o.error) for o in execute(runs, config)] == [True, False]
+
+
+def test_a_run_that_starts_while_the_comparison_stops_ends_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(execution, "_stopping", stopping := threading.Event())
+    stopping.set()
+    assert "exit code" in execution._do(["-c", "import time; time.sleep(300)"], {}, tmp_path / "log.txt")
+
+
+@pytest.mark.parametrize("value", ["1.5", [1.0], {}, b"1"])
+def test_columns_and_curves_are_of_numbers(value):
+    with pytest.raises(TypeError):
+        Column(value)
+    with pytest.raises(TypeError):
+        Curve([0.0, 1.0], [0.0, value])
+    with pytest.raises(ValueError, match="as many"):
+        Curve([0.0, 1.0], [0.0])
+    assert math.isnan(Column(None).value)
+    assert math.isnan(Curve([0.0], [None]).y[0])
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

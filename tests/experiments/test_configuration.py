@@ -38,6 +38,9 @@ LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("config: other.yaml\n", "`config` names a file of options"),
         ("a: !!python/object/apply:os.system ['true']\n", "not YAML"),
         ("a: [", "not YAML"),
+        ("a: !!int ''\n", "a value makes no sense (IndexError"),
+        ("a: !!bool x\n", "a value makes no sense (KeyError"),
+        ("a: !!timestamp x\n", "a value makes no sense (AttributeError"),
         ("\x00", "not YAML"),
     ],
 )

@@ -19,6 +19,7 @@ from pyro_mmvae import Batch, guides
 from pyro_mmvae.checkpoints import load_checkpoint
 from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.common.configuration import options, parse_run, plain, read
+from pyro_mmvae.experiments.rhd import figures
 from pyro_mmvae.experiments.rhd.config import FLOWS, Config
 from pyro_mmvae.experiments.rhd.data import HandData
 from pyro_mmvae.experiments.rhd.experiment import Experiment
@@ -163,6 +164,34 @@ def test_evaluation_does_not_overwrite_results(run, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(arguments)
     assert "metrics.json exists" in capsys.readouterr().err
+
+
+def test_an_evaluation_that_was_killed_is_done_again(run, tmp_path, monkeypatch):
+    """Results come after all else: where they are, nothing is missing."""
+    arguments = ["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu"]
+    with monkeypatch.context() as patch:
+        patch.setattr(figures, "plot_skeletons_3d", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(SystemExit) as stopped:
+            main(arguments)
+    assert stopped.value.code == 130
+    assert not (tmp_path / "metrics.json").exists()
+    main(arguments)
+    assert (tmp_path / "figures" / "skeletons_3d.png").is_file()
+    assert metrics_of(tmp_path)["posteriors"] == metrics_of(run)["posteriors"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", "{}", '{"mean_pose": null}', '{"mean_pose": [[1, 2], [3]]}', '{"mean_pose": [[NaN, 1, 2]]}']
+)
+def test_a_mean_pose_that_is_damaged_or_something_else(text, run, tmp_path, capsys):
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "mean_pose.json").write_text(text)
+    with pytest.raises(SystemExit) as error:
+        main(["evaluate", str(tmp_path / "run"), "--device", "cpu", "--no-figures"])
+    assert error.value.code == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error: " in line]
+    assert "mean_pose.json" in line
+    assert "delete it, and it is made again" in line
 
 
 def test_the_baseline_belongs_to_the_run(run, tmp_path):

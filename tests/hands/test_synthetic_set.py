@@ -108,7 +108,7 @@ def test_foreign_folders_are_not_touched(tmp_path):
 def test_damaged_settings(finished, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / SETTINGS_FILE).write_text("{")
-    with pytest.raises(FileExistsError, match="cannot be read"):
+    with pytest.raises(FileExistsError, match="is damaged"):
         make(tmp_path / "set")
 
 
@@ -175,7 +175,7 @@ def test_command_line(tmp_path, capsys):
     assert "3 training and 1 evaluation" in capsys.readouterr().out
     assert Image.open(tmp_path / "sheet.png").size == (2 * 4 * SIZE, 2 * SIZE)
     arguments[3] = "4"
-    assert main([*arguments, "--quiet"]) == 1
+    assert main([*arguments, "--quiet"]) == 2
     assert "other settings" in capsys.readouterr().err
 
 

@@ -1,7 +1,6 @@
 import importlib
 import inspect
 import math
-import pickle
 import pkgutil
 from urllib.error import URLError
 
@@ -388,9 +387,8 @@ def test_a_file_that_is_more_than_tensors_is_refused(tmp_path):
     torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "evil.pth").read_bytes()[:-50])
     for name in ("evil.pth", "cut.pth"):
-        with pytest.raises(pickle.UnpicklingError, match=rf"{name}: expected a state dict") as raised:
+        with pytest.raises(ValueError, match=rf"{name} is not a file of tensors that can be loaded safely"):
             ResNetEncoder(weights_path=tmp_path / name)
-        assert isinstance(raised.value, ValueError)  # which commands report in one line
 
 
 def test_a_missing_file_is_named(tmp_path):

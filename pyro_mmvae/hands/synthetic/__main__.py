@@ -69,7 +69,7 @@ def _generate(args: argparse.Namespace) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command line; returns the exit status, 2 after an error that a user can mend, 130 after Ctrl-C."""
     args = _parser().parse_args(arguments)
     try:
         root = _generate(args)
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{sheet(root, args.preview)}: the first samples")
     except (ValueError, ImportError, OSError, BrokenExecutor) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return 2
     except KeyboardInterrupt:
         print("stopped; nothing was kept", file=sys.stderr)
         return 130

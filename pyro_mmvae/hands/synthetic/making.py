@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from pyro_mmvae.files import read_json
+
 SETTINGS_FILE = "synthetic.json"
 _WORTH_A_PROCESS = 64  # images; starting one takes as long as drawing them
 Task = TypeVar("Task")
@@ -98,9 +100,9 @@ def is_there(root: Path, settings: dict) -> bool:
     if not path.is_file():
         raise FileExistsError(f"{root} exists and holds no finished synthetic set: {advice}")
     try:
-        found = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
-        raise FileExistsError(f"{path} cannot be read ({error}): {advice}") from error
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise FileExistsError(f"{error}: {advice}") from error
     if found != settings:
         raise FileExistsError(
             f"{root} holds a synthetic set with other settings: expected {settings}, got {found}: {advice}"

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status, 2 after an error that a user can mend."""
+    """Runs the command line; returns the exit status, 2 after an error that a user can mend, 130 after Ctrl-C."""
     args = _parser().parse_args(arguments)
     try:
         items = [item for file in args.files for item in load(file, args.sample)]
@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, ImportError, NoDisplayError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
     return 0
 
 
