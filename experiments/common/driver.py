@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyro_mmvae.command import run_command
 from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.by_name import EXPERIMENTS, prog, refuse_unknown_experiment
-from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.experiments.common.ranges import check
 from pyro_mmvae.experiments.common.run_config import RunConfig
 from pyro_mmvae.experiments.common.run_folder import CONFIG

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import tyro
 
+from pyro_mmvae.command import run_command
 from pyro_mmvae.experiments.common.by_name import prog
-from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.experiments.compare.config import ABOUT, Config, checked
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pyro_mmvae.command import run_command
 from pyro_mmvae.experiments.common.by_name import prog
-from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.experiments.common.configuration import parse
 from pyro_mmvae.experiments.likelihood.options import ABOUT, Options, checked
 

@@ -8,8 +8,8 @@ import signal
 import pytest
 import torch
 
+from pyro_mmvae.command import run_command
 from pyro_mmvae.data.loader import EpochLoader
-from pyro_mmvae.experiments.common.command import run_command
 
 
 class Samples(torch.utils.data.Dataset):

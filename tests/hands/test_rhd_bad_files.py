@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from rhd_factory import annotation, draw, placed_hand, write_set
 
+from pyro_mmvae.command import run_command
 from pyro_mmvae.data.loader import make_loader
-from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.hands.batch import Skipped
 from pyro_mmvae.hands.rhd import MODALITIES, RHD, collate
 from pyro_mmvae.hands.rhd_format import annotation_path, encode_depth, sample_paths, write_annotations, write_sample

@@ -8,8 +8,8 @@ from PIL import Image
 from scipy.io import savemat
 from stb_factory import color_to_depth, save_labels, write_stb
 
+from pyro_mmvae.command import run_command
 from pyro_mmvae.data.loader import make_loader
-from pyro_mmvae.experiments.common.command import run_command
 from pyro_mmvae.hands.batch import Skipped
 from pyro_mmvae.hands.stb import STB
 from pyro_mmvae.hands.stb_format import label_path, picture_path

@@ -174,8 +174,10 @@ def test_bad_arguments(tmp_path, arguments, message):
 
 def test_command_line(tmp_path, capsys):
     arguments = ["--layout", "stb", "--out", str(tmp_path / "hands"), "--train", "2", "--eval", "1", "--quiet"]
-    assert main([*arguments, "--workers", "1", "--preview", str(tmp_path / "sheet.png")]) == 0
+    main([*arguments, "--workers", "1", "--preview", str(tmp_path / "sheet.png")])
     assert "2 training and 1 evaluation" in capsys.readouterr().out
     assert Image.open(tmp_path / "sheet.png").size == (4 * 320, 2 * 240)
-    assert main([*arguments, "--size", "320"]) == 1
+    with pytest.raises(SystemExit) as error:
+        main([*arguments, "--size", "320"])
+    assert error.value.code == 2
     assert "640 x 480" in capsys.readouterr().err

@@ -104,7 +104,7 @@ def test_nothing_to_show(tmp_path):
 
 
 def test_command_line_saves_a_picture(file, tmp_path, capsys):
-    assert main([file(cloud=CLOUD, pose=POSE), "--save", str(tmp_path / "out.png")]) == 0
+    main([file(cloud=CLOUD, pose=POSE), "--save", str(tmp_path / "out.png")])
     assert Image.open(tmp_path / "out.png").size[0] > 1000
     assert "out.png" in capsys.readouterr().out
 
@@ -114,12 +114,16 @@ def test_without_a_display_it_says_so(file, monkeypatch, capsys):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert main([file(cloud=CLOUD)]) == 2
+    with pytest.raises(SystemExit) as error:
+        main([file(cloud=CLOUD)])
+    assert error.value.code == 2
     assert "no display; use --save" in capsys.readouterr().err
 
 
 def test_command_line_names_bad_files(tmp_path, capsys):
-    assert main([str(tmp_path / "missing.npz")]) == 2
+    with pytest.raises(SystemExit) as error:
+        main([str(tmp_path / "missing.npz")])
+    assert error.value.code == 2
     assert "missing.npz" in capsys.readouterr().err
 
 
@@ -195,11 +199,13 @@ def test_foreign_and_damaged_files_end_in_one_line_and_cost_little(tmp_path, cap
     path = tmp_path / name
     path.write_bytes(FOREIGN[name])
     tracemalloc.start()
-    assert main([str(path), "--save", str(tmp_path / "out.png")]) == 2
+    with pytest.raises(SystemExit) as error:
+        main([str(path), "--save", str(tmp_path / "out.png")])
+    assert error.value.code == 2
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     message = capsys.readouterr().err
-    assert message.startswith(f"error: {path}: ")
+    assert f"viewer: error: {path}: " in message
     assert message.count("\n") == 1
     assert peak < 2**25
     assert not (tmp_path / "out.png").exists()
@@ -208,7 +214,9 @@ def test_foreign_and_damaged_files_end_in_one_line_and_cost_little(tmp_path, cap
 def test_things_that_are_no_files_end_in_one_line(tmp_path, capsys):
     for name in ("folder.npz", "folder.ply"):
         (tmp_path / name).mkdir()
-        assert main([str(tmp_path / name)]) == 2
+        with pytest.raises(SystemExit) as error:
+            main([str(tmp_path / name)])
+        assert error.value.code == 2
         message = capsys.readouterr().err
         assert name in message
         assert message.count("\n") == 1

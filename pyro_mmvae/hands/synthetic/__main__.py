@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
+
+from pyro_mmvae.command import run_command
 
 from .dataset import generate
 from .preview import contact_sheet
@@ -68,23 +69,19 @@ def _generate(args: argparse.Namespace) -> Path:
     return generate_stb(*numbers, **how)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status, 2 after an error that a user can mend, 130 after Ctrl-C."""
-    args = _parser().parse_args(arguments)
-    try:
-        root = _generate(args)
-        print(f"{root}: {args.train} training and {args.eval} evaluation samples")
-        if args.preview:
-            sheet = contact_sheet if args.layout == "rhd" else stb_sheet
-            print(f"{sheet(root, args.preview)}: the first samples")
-    except (ValueError, ImportError, OSError, BrokenExecutor) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was kept", file=sys.stderr)
-        return 130
-    return 0
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that a user can mend end in one line and exit code 2, Ctrl-C in one and 130."""
+    run_command("python -m pyro_mmvae.hands.synthetic", _run, arguments, also=(BrokenExecutor,))
+
+
+def _run(words: list[str]) -> None:
+    args = _parser().parse_args(words)
+    root = _generate(args)
+    print(f"{root}: {args.train} training and {args.eval} evaluation samples")
+    if args.preview:
+        sheet = contact_sheet if args.layout == "rhd" else stb_sheet
+        print(f"{sheet(root, args.preview)}: the first samples")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from pyro_mmvae.command import run_command
 
 from .load import load
 from .picture import save_picture
@@ -41,23 +42,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit status, 2 after an error that a user can mend, 130 after Ctrl-C."""
-    args = _parser().parse_args(arguments)
-    try:
-        items = [item for file in args.files for item in load(file, args.sample)]
-        if args.save:
-            print(save_picture(items, args.save))
-        else:
-            show(items)
-    except (OSError, ValueError, ImportError, NoDisplayError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    return 0
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that a user can mend end in one line and exit code 2, Ctrl-C in one and 130."""
+    run_command("python -m pyro_mmvae.hands.viewer", _run, arguments, also=(NoDisplayError,))
+
+
+def _run(words: list[str]) -> None:
+    args = _parser().parse_args(words)
+    items = [item for file in args.files for item in load(file, args.sample)]
+    if args.save:
+        print(save_picture(items, args.save))
+    else:
+        show(items)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,7 +11,12 @@ ERRORS = (ValueError, OSError, ImportError, ArithmeticError)
 """What a user can mend: options, files, packages that are not there, a run that diverged."""
 
 
-def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str] | None) -> None:
+def run_command(
+    prog: str,
+    work: Callable[[list[str]], None],
+    argv: Sequence[str] | None,
+    also: tuple[type[Exception], ...] = (),
+) -> None:
     """Run a command line; errors that a user can mend end in one line and exit code 2, Ctrl-C in one and 130.
 
     Errors in code of the user's own are shown as they are.
@@ -20,6 +25,7 @@ def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str
         prog: how the command is called, e.g. `python -m experiments.mnist`.
         work: does what the arguments say.
         argv: arguments; those of the process if left out.
+        also: further errors that a user can mend.
     """
     try:
         work(list(sys.argv[1:] if argv is None else argv))
@@ -27,7 +33,7 @@ def run_command(prog: str, work: Callable[[list[str]], None], argv: Sequence[str
         print(f"{prog}: stopped", file=sys.stderr)
         raise SystemExit(130) from None
     except Exception as error:
-        if not _mendable(error):
+        if not isinstance(error, also) and not _mendable(error):
             raise
         print(f"{prog}: error: {_said(error)}", file=sys.stderr)
         raise SystemExit(2) from error
