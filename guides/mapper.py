@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any, Literal, Self, get_args
 
 import torch
-from pyro.distributions import Normal, TorchDistribution
+from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
 from pyro_mmvae.arguments import check_count
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.distributions.hierarchical import Hierarchical
-from pyro_mmvae.distributions.product import moment_average, product_of_normals
+from pyro_mmvae.distributions.product import diagonal_normal, moment_average, product_of_normals
 from pyro_mmvae.guide import GaussianHead, Guide
 from pyro_mmvae.guides.poe import PoE
 from pyro_mmvae.modality import Modality, distinct
@@ -159,7 +159,7 @@ class Mapper(Guide):
         each = [self._mapping(n).encode(torch.cat(_moments(self.upper, n, batch), dim=-1)) for n in self.sources]
         loc, scale = (torch.stack(part, dim=-2) for part in zip(*each, strict=True))
         seen = observed[..., :-1].unsqueeze(-1)
-        inner = Normal(torch.where(seen, loc, 0.0), torch.where(seen, scale, 1.0)).to_event(2)
+        inner = diagonal_normal(torch.where(seen, loc, 0.0), torch.where(seen, scale, 1.0), event_dims=2)
         return Hierarchical(inner, partial(self._given, own, observed), (self.latent_dim,))
 
     def _given(self, own: Gaussian, observed: Tensor, intermediate: Tensor) -> TorchDistribution:

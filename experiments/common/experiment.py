@@ -128,9 +128,13 @@ class Experiment(ABC, Generic[C]):
             ValueError: an option that the guide does not have, or parts that cannot work together.
         """
         config, modalities = self.config, self.modalities()
-        model = MultimodalVAE(modalities, config.latent_dim)
         build, pairs = guides.load(config.guide), config.guide_options or ()
-        return model, built("guide", config.guide, build, modalities, config.latent_dim, pairs=pairs)
+        guide = built("guide", config.guide, build, modalities, config.latent_dim, pairs=pairs)
+        return MultimodalVAE(modalities, config.latent_dim, branches=self.branches(guide)), guide
+
+    def branches(self, guide: Guide) -> dict[str, MultimodalVAE]:
+        """Return further models that the guide's branches of the same names infer from; none by default."""
+        return {}
 
     def objective(self, guide: Guide, steps: int) -> Objective:
         """Return the objective for a run of so many steps.

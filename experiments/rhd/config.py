@@ -15,10 +15,10 @@ from pyro_mmvae.experiments.common.by_name import GuideName
 from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Samples, Share, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
-from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS
+from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS, for_dataset
 from pyro_mmvae.hands.traits import TRAITS
 
-Setting = Literal["r2p", "r2hp", "c2p", "p2p", "rc2cp", "rc2chp", "rcs2chps"]
+Setting = Literal["r2p", "r2hp", "c2p", "p2p", "rp2p", "rc2cp", "rc2chp", "rcs2chps"]
 Dataset = Literal["rhd", "stb"]
 Degrees = Annotated[float, Meta(ge=0, le=180)]
 Switch = tyro.conf.FlagConversionOff[bool]
@@ -42,11 +42,12 @@ FLOWS: dict[str, Flow] = {
     "r2hp": Flow(("rgb",), ("heatmap", "pose")),
     "c2p": Flow(("cloud",), ("pose",)),
     "p2p": Flow(("pose",), ("pose",)),
+    "rp2p": Flow(("rgb", "pose"), ("pose",)),
     "rc2cp": Flow(("rgb", "cloud"), ("cloud", "pose")),
     "rc2chp": Flow(("rgb", "cloud"), ("cloud", "heatmap", "pose")),
     "rcs2chps": Flow(("rgb", "cloud", "segmentation"), ("cloud", "heatmap", "pose", "segmentation")),
 }
-MIXTURES = ("moe",)
+MIXTURES, ALIGNMENT = ("moe",), "variational_alignment"
 NOISE = ("pixel_corruption", "cloud_noise", "corrupted_share", "cloud_corrupted_share")
 RULES = ("joints", "average", "auc_rule")
 """Options of the results alone."""
@@ -74,6 +75,8 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     commands: ClassVar[Mapping[str, type]] = {"evaluate": EvaluateOptions, "predict": PredictOptions}
 
     guide: GuideName = "gpoe"
+    phase_epochs: tuple[Count, Count, Count] | None = None
+    """Epochs of each phase of variational alignment (guide mapper). None: half of --epochs, a quarter, a quarter."""
     setting: Setting = "rc2chp"
     """What is encoded (before the 2) and decoded: R rgb, C cloud, H heat maps, P pose, S segmentation."""
 
@@ -185,6 +188,17 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         return FLOWS[self.setting]
 
     @property
+    def aligned(self) -> bool:
+        """Whether the run is one of variational alignment, in phases."""
+        return self.guide == "mapper" and self.objective == ALIGNMENT
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset in force, as the paper has it for the data set."""
+        found = super().preset
+        return found and for_dataset(found, self.dataset)
+
+    @property
     def run_name(self) -> str:
         """Name of the run folder inside `runs/rhd`."""
         return f"{'' if self.dataset == 'rhd' else f'{self.dataset}-'}{self.setting}-{super().run_name}"
@@ -200,11 +214,14 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
 
     def implied(self) -> dict[str, Any]:
         """Return the objective that suits guide and setting, a paper's options of the guide, margin and joints."""
+        aligned = self.guide == "mapper" and self.objective in (None, ALIGNMENT)
+        quarter = self.epochs // 4
         one_input = len(self.flow.inputs) == 1 or self.guide == "crossmodal"
-        several = "mmvae" if self.guide in MIXTURES else "mixing"
+        several = "mmvae" if self.guide in MIXTURES else ALIGNMENT if aligned else "mixing"
         return {
             "objective": "crossmodal" if one_input else several,
             "guide_options": GUIDE_OPTIONS.get((self.paper, self.guide), ()),
+            "phase_epochs": (self.epochs - 2 * quarter, quarter, quarter) if aligned and not one_input else None,
             "crop_margin": 1.3 if self.crop == "joints" else 1.0,
             "root_joint": TRAITS[self.dataset].root_joints[0],
             "first_joint": TRAITS[self.dataset].first_joints[0],

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
-from pyro_mmvae import Loss, Modality
+from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE, Objective
 from pyro_mmvae.experiments.common import experiment
 from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
+from pyro_mmvae.experiments.rhd.alignment import branches, phases, upper_branch
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
 from pyro_mmvae.experiments.rhd.config import RULES, Config
 from pyro_mmvae.experiments.rhd.data import HandData
@@ -21,6 +22,7 @@ from pyro_mmvae.experiments.rhd.report import report
 from pyro_mmvae.experiments.rhd.reuse import evaluate_run
 from pyro_mmvae.hands.evaluation import judge
 from pyro_mmvae.hands.training import HandTraining
+from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight
 
 
@@ -44,6 +46,20 @@ class Experiment(experiment.Experiment[Config]):
         """Return the weights of what the setting decodes."""
         return {name: getattr(self.config, f"lambda_{name}") for name in self.config.flow.targets}
 
+    def branches(self, guide: Guide) -> dict[str, MultimodalVAE]:
+        """Return the upper branch of variational alignment."""
+        return {"upper": upper_branch(self.config, guide)} if self.config.aligned else {}
+
+    def phases(self, guide: Guide, steps_per_epoch: int) -> list[Phase]:
+        """Return one phase, or those of variational alignment."""
+        if not self.config.aligned:
+            return super().phases(guide, steps_per_epoch)
+        return phases(self.config, guide, self.targets(), self.beta, steps_per_epoch)
+
+    def objective(self, guide: Guide, steps: int) -> Objective:
+        """Return the objective; of variational alignment that of its last phase."""
+        return self.phases(guide, steps)[-1].objective if self.config.aligned else super().objective(guide, steps)
+
     def data(self) -> HandData:
         """Open the data, making the synthetic hands if they are not there."""
         return HandData(self.config)
@@ -56,7 +72,8 @@ class Experiment(experiment.Experiment[Config]):
         average = run_mean_pose(config, data)
         judged = judge(loss, data.judged_hands(), config.seed, targets=config.flow.targets, mean_pose=average, **rules)
         judged.skipped.update(data.samples.skipped)
-        return Evaluation(judged.metrics(), report(judged), partial(draw_figures, judged))
+        metrics = judged.metrics() | ({"branches": branches(judged)} if config.aligned else {})
+        return Evaluation(metrics, report(judged), partial(draw_figures, judged))
 
     @staticmethod
     def columns(metrics: Mapping[str, Any]) -> dict[str, Column]:

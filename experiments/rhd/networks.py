@@ -25,13 +25,14 @@ RESPEL_STAGES = 5
 POSE_WIDTH = 512
 
 
-def build_modalities(config: Config) -> list[Modality]:
+def build_modalities(config: Config, encoders: bool = True) -> list[Modality]:
     """Return the modalities of a setting, with the encoders and decoders that it uses and no others."""
-    return [_modality(name, config) for name in config.flow.names]
+    names = config.flow.names if encoders else config.flow.targets
+    return [_modality(name, config, encoders) for name in names]
 
 
-def _modality(name: str, config: Config) -> Modality:
-    encoder = _encoder(name, config) if name in config.flow.inputs else None
+def _modality(name: str, config: Config, encoders: bool) -> Modality:
+    encoder = _encoder(name, config) if encoders and name in config.flow.inputs else None
     if name not in config.flow.targets:
         return Modality(name, encoder=encoder)
     decoder, likelihood = _decoder(name, config)

@@ -27,7 +27,7 @@ def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: Tensor |
     total = precision.sum(-2) + prior_precision
     # Where total is zero the numerator is zero too, and dividing by one gives the standard normal.
     total = torch.where(total > 0, total, torch.ones_like(total))
-    return _normal((loc * precision).sum(-2) / total, total.rsqrt())
+    return diagonal_normal((loc * precision).sum(-2) / total, total.rsqrt())
 
 
 def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribution:
@@ -45,7 +45,7 @@ def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribut
         A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.
     """
     variance = (weight * scale.square()).sum(-2) + (1 - weight.sum(-2)).clamp_min(0)
-    return _normal((weight * loc).sum(-2), variance.sqrt())
+    return diagonal_normal((weight * loc).sum(-2), variance.sqrt())
 
 
 def prior_where_blind(loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDistribution:
@@ -60,7 +60,7 @@ def prior_where_blind(loc: Tensor, scale: Tensor, observed: Tensor) -> TorchDist
         Batch shape `lead` and event shape `(D,)`.
     """
     anything = observed.any(dim=-1, keepdim=True)
-    return _normal(torch.where(anything, loc, 0.0), torch.where(anything, scale, 1.0))
+    return diagonal_normal(torch.where(anything, loc, 0.0), torch.where(anything, scale, 1.0))
 
 
 def mixture_of_normals(logits: Tensor, loc: Tensor, scale: Tensor) -> TorchDistribution:
@@ -81,8 +81,9 @@ def mixture_of_normals(logits: Tensor, loc: Tensor, scale: Tensor) -> TorchDistr
     return Mixture(weights, components, validate_args=checked)
 
 
-def _normal(loc: Tensor, scale: Tensor) -> TorchDistribution:
-    return dist.Normal(loc, scale, validate_args=False if _traced() else None).to_event(1)
+def diagonal_normal(loc: Tensor, scale: Tensor, event_dims: int = 1) -> TorchDistribution:
+    """Return a Gaussian of independent dimensions, the last `event_dims` of them events; `torch.export` takes it."""
+    return dist.Normal(loc, scale, validate_args=False if _traced() else None).to_event(event_dims)
 
 
 def _traced() -> bool:

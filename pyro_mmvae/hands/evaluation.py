@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from pyro_mmvae.batch import Batch
 from pyro_mmvae.hands.batch import HandBatch
 from pyro_mmvae.hands.metrics import PoseMetrics
 from pyro_mmvae.hands.scores import PoseErrors
 from pyro_mmvae.metrics import ExpertWeights, Means, SegmentationMetrics, confusion_matrices, segmentation_metrics
+from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.objective import Loss
 from pyro_mmvae.predictions import points, predictions, seen_by, singles_and_joint
 
@@ -36,6 +38,7 @@ class Judged:
     Attributes:
         elbo: parts of the objective in nats.
         weights: of each input in the joint posterior, where the guide weighs its inputs.
+        branches: names of the further pairs that model and guide carry, whose poses are scored too.
         skipped: samples left out, by reason.
         shown: the first batch, for figures.
     """
@@ -43,6 +46,7 @@ class Judged:
     def __init__(self, loss: Loss, targets: Sequence[str], mean_pose: Tensor, **rules: Any) -> None:
         self.loss, self.targets, self.mean_pose, self.rules = loss, targets, mean_pose, rules
         self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
+        self.branches = tuple(loss.guide.branches)
         self.errors, self.elbo, self.weights = PoseErrors(), Means(), ExpertWeights()
         self.confusion: dict[str, list[Tensor]] = {name: [] for name in self.subsets}
         self.skipped: Counter[str] = Counter()
@@ -60,6 +64,13 @@ class Judged:
         self.elbo.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
         self.weights.add(guide, batch, item.corrupted)
         self._add_predictions(points(guide, batch, self.subsets), item)
+        for name in self.branches:
+            self.errors.add(name, self._pose_of_branch(name, batch), item, guide.branches[name].inputs)
+
+    def _pose_of_branch(self, name: str, batch: Batch) -> Tensor:
+        model, guide = self.loss.model.branches[name], self.loss.guide.branches[name]
+        assert isinstance(model, MultimodalVAE)
+        return model.predict(guide.point(batch.given(guide.inputs)), "pose").cpu()
 
     def _add_predictions(self, z: Tensor, item: HandBatch) -> None:
         self.errors.add(MEAN_POSE, self.mean_pose.expand(item.batch.size, -1, -1), item, ("pose",))
@@ -83,7 +94,12 @@ class Judged:
     @property
     def poses(self) -> dict[str, PoseMetrics]:
         """Pose metrics by posterior, of the samples in which it has anything to look at; if there are any."""
-        return {name: found for name, found in self._scores.items() if name != MEAN_POSE}
+        return {name: found for name, found in self._scores.items() if name in self.subsets}
+
+    @property
+    def branch_poses(self) -> dict[str, PoseMetrics]:
+        """Pose metrics by branch."""
+        return {name: found for name, found in self._scores.items() if name in self.branches}
 
     @property
     def segmentations(self) -> dict[str, SegmentationMetrics]:
@@ -96,7 +112,9 @@ class Judged:
         assert self.shown is not None
         z = points(self.loss.guide, self.shown.batch[slice(SHOWN)].to(self.device), self.subsets)
         made = predictions(self.loss.model, z, list(self.subsets), self.targets)
-        return {name: {n: v.cpu() for n, v in made[name].items()} for name in self.poses}
+        found = {name: {n: v.cpu() for n, v in made[name].items()} for name in self.poses}
+        batch = self.shown.batch[slice(SHOWN)].to(self.device)
+        return found | {name: {"pose": self._pose_of_branch(name, batch)} for name in self.branches}
 
     def metrics(self) -> dict[str, Any]:
         """Return the part of `metrics.json` that the evaluation fills."""
