@@ -18,9 +18,8 @@ def draw_figures(judged: Judged, folder: Path, history: History | None) -> None:
     """Draw everything that the setting has: PCK curves, skeletons, clouds, heat maps, training curves."""
     folder.mkdir(parents=True, exist_ok=True)
     assert judged.shown is not None
-    plot_pck(
-        {MEAN_POSE: judged.baseline, **judged.poses, **judged.branch_poses}, folder / "pck.png", dashed=[MEAN_POSE]
-    )
+    curves = {MEAN_POSE: judged.baseline, **judged.poses, **judged.branch_poses}
+    plot_pck(curves, folder / "pck.png", dashed=[MEAN_POSE])
     data = {name: value[:SHOWN] for name, value in judged.shown.batch.data.items()}
     decoded = judged.decoded()
     made = {target: {name: found[target] for name, found in decoded.items() if target in found} for target in data}

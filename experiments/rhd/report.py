@@ -9,7 +9,8 @@ def report(judged: Judged) -> str:
     """Return the results as an aligned table, with how many samples they are of."""
     baseline = judged.baseline
     lines = [f"{'posterior':<14}{'EPE mean':>12}{'EPE median':>12}{'AUC 20-50':>11}{'vs mean pose':>14}"]
-    for name, m in {MEAN_POSE: baseline, **judged.poses}.items():
+    branches = {f"{name} branch": found for name, found in judged.branch_poses.items()}
+    for name, m in {MEAN_POSE: baseline, **branches, **judged.poses}.items():
         change = "" if m is baseline else f"{100 * (m.epe_mean_mm / baseline.epe_mean_mm - 1):+.1f} %"
         errors = f"{m.epe_mean_mm:>9.2f} mm{m.epe_median_mm:>9.2f} mm"
         lines.append(f"{name:<14}{errors}{m.auc_20_50:>11.3f}{change:>14}")
