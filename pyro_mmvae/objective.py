@@ -11,15 +11,11 @@ from random import Random
 from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import pyro.poutine as poutine
 import torch
-from pyro.distributions import MixtureSameFamily, TorchDistribution
+from pyro.distributions import TorchDistribution
 from pyro.infer import ELBO
 from pyro.infer.elbo import ELBOModule
-from pyro.poutine import Trace
-from pyro.poutine.messenger import Messenger
-from pyro.poutine.util import site_is_subsample
 from torch import Tensor, nn
 
 from pyro_mmvae.arguments import check_count
@@ -27,16 +23,16 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.bound import Bound
 from pyro_mmvae.checks import check_devices, check_finite, check_shapes, check_values, evaluation
 from pyro_mmvae.distributions.detached import detached
-from pyro_mmvae.distributions.mixture import StratifiedMixture
 from pyro_mmvae.distributions.rows import take_rows
 from pyro_mmvae.divergences import kl, sampled_kl
 from pyro_mmvae.encoding import encoded_once
 from pyro_mmvae.errors import IncompatibleError
-from pyro_mmvae.guide import Guide, sample_latent
+from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.param_store import StoreLeftAlone, refuse_others, register
 from pyro_mmvae.requirements import COMPONENT, INNER, ONE_GAUSSIAN, PRIOR_OF_NOTHING, Requirement
-from pyro_mmvae.shapes import constant
+from pyro_mmvae.rows import active_rows, decoded_together, kl_inner, rows_of, spread, strata_weights, subset_masks
+from pyro_mmvae.sites import PosteriorSite, refuse_further_sites, sample_component
 from pyro_mmvae.table import Table
 
 TERM_DIM, STRATUM_DIM, PARTICLE_DIM = -2, -3, -4
@@ -233,11 +229,11 @@ class Objective(ELBO):
 
     def _evaluate(self, table: Table, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
         subsets, rows = table.subsets, len(table.terms)
-        seen = batch.seen(_subset_masks(subsets, batch))
-        active = _active(subsets, seen, batch)
+        seen = batch.seen(subset_masks(subsets, batch))
+        active = active_rows(subsets, seen, batch)
         strata = 1 if self.by_component else guide.num_components
-        program = partial(_sample_component, guide) if self.by_component else guide
-        with self._plates(strata, len(subsets)), _Posterior() as site:
+        program = partial(sample_component, guide) if self.by_component else guide
+        with self._plates(strata, len(subsets)), PosteriorSite() as site:
             poutine.trace(program).get_trace(seen)
         posterior, z = site.posterior, site.value[..., :rows, :, :]
         if self.doubly_reparameterised:
@@ -252,13 +248,13 @@ class Objective(ELBO):
             log_prob=self._decode(table, model, z, batch, full, prior),
             kl=self._kl(posterior, prior, z).expand(full) + self._idle(table, model),
             alignments=self._align(table, posterior, site.value, active),
-            strata=_strata_weights(posterior, strata, (rows, batch.size), z),
+            strata=strata_weights(posterior, strata, (rows, batch.size), z),
             observed={n: batch.observed[n] for n in table.targets},
             active=active[:rows],
             importance_weighted=self.importance_weighted,
             pooled_strata=self.pooled_strata,
             doubly_reparameterised=self.doubly_reparameterised,
-            kl_inner=_kl_inner(site.inner, rows).expand(full) if table.pays_inner else None,
+            kl_inner=kl_inner(site.inner, rows).expand(full) if table.pays_inner else None,
         )
         if self.doubly_reparameterised and z.requires_grad:
             z.register_hook(lambda gradient: gradient * bound.importance.reshape(z.shape[:-1]).unsqueeze(-1))
@@ -278,14 +274,14 @@ class Objective(ELBO):
     ) -> dict[str, Tensor]:
         """Return log p(x_m | z) by target, shape `full`; zero in the rows that do not decode it, which cost nothing."""
         found: dict[str, Tensor] = {}
-        for rows, names in _decoded_together(table).items():
+        for rows, names in decoded_together(table).items():
             picked = z if len(rows) == full[-2] else torch.stack([z.select(-3, row) for row in rows], dim=-3)
             with self._plates(full[-3], len(rows)):
                 trace = poutine.trace(poutine.condition(model, {"z": picked})).get_trace(batch.only(names), prior)
-            _refuse_further_sites(trace, ("z", *names))
+            refuse_further_sites(trace, ("z", *names))
             trace.compute_log_prob(site_filter=lambda name, _, names=names: name in names)
             for name in names:
-                found[name] = _spread(trace.nodes[name]["log_prob"], rows, full)
+                found[name] = spread(trace.nodes[name]["log_prob"], rows, full)
         return {name: found[name] for name in table.targets}
 
     def _idle(self, table: Table, model: MultimodalVAE) -> float | Tensor:
@@ -315,10 +311,10 @@ class Objective(ELBO):
             of = [place[table.alignments[i].of] for i in chosen]
             to = [place[table.alignments[i].to] for i in chosen]
             q, p = take_rows(posterior, of), take_rows(posterior, to)
-            both = _rows_of(active, of, 0) & _rows_of(active, to, 0)
-            value = divergence(q, p, _rows_of(z, of, -3), both)
+            both = rows_of(active, of, 0) & rows_of(active, to, 0)
+            value = divergence(q, p, rows_of(z, of, -3), both)
             if value.dim() > 2:  # sampled: average over particles and, with their weights, over strata
-                weights = _strata_weights(q, value.shape[-3], (len(of), value.shape[-1]), z)
+                weights = strata_weights(q, value.shape[-3], (len(of), value.shape[-1]), z)
                 value = (weights * value).sum(STRATUM_DIM).reshape(-1, *value.shape[-2:]).mean(0)
             value = torch.where(both, value, 0.0)
             found.update({i: (value[row], both[row]) for row, i in enumerate(chosen)})
@@ -392,116 +388,7 @@ class Loss(ELBOModule):
         missing_keys[:] = [key for key in missing_keys if key != f"{prefix}_extra_state"]
 
 
-class _Posterior(Messenger):
-    """Record the guide's posterior and its draw of z, and draw mixtures by strata.
-
-    It stands inside the plates of the objective and outside the guide's own, so that it sees the distribution in
-    the shape `(T, B)` that the guide gave it.
-    """
-
-    posterior: TorchDistribution
-    value: Tensor
-    inner: TorchDistribution
-
-    def _pyro_sample(self, msg: Any) -> None:
-        if _is_no_factor(msg):
-            return
-        if msg["name"] == "inner":
-            self.inner = msg["fn"]
-            return
-        if msg["name"] != "z" or msg["is_observed"]:
-            raise _further("guide", msg["name"])
-        self.posterior = msg["fn"]
-        if isinstance(msg["fn"], MixtureSameFamily):
-            msg["fn"] = StratifiedMixture(msg["fn"])
-
-    def _pyro_post_sample(self, msg: Any) -> None:
-        if msg["name"] in ("z", "inner") and not msg["is_observed"]:
-            if not msg["fn"].has_rsample:
-                # A hand-written log p - log q would have the right value and a wrong gradient.
-                raise IncompatibleError(f"the posterior {msg['fn']} cannot be reparameterised")
-            if msg["name"] == "z":
-                self.value = msg["value"]
-
-
 def _programs(model: object, guide: object) -> tuple[MultimodalVAE, Guide]:
     if not isinstance(model, MultimodalVAE) or not isinstance(guide, Guide):
         raise TypeError(f"expected a MultimodalVAE and a Guide, got {type(model).__name__}, {type(guide).__name__}")
     return model, guide
-
-
-def _sample_component(guide: Guide, batch: Batch) -> None:
-    with pyro.plate("data", batch.size, dim=-1):
-        sample_latent(guide.component(batch))
-
-
-def _refuse_further_sites(trace: Trace, known: Sequence[str]) -> None:
-    # They would be left out of the bound.
-    for name, site in trace.nodes.items():
-        if site["type"] == "sample" and name not in known and not _is_no_factor(site):
-            raise _further("model", name)
-
-
-def _is_no_factor(site: Any) -> bool:
-    """Whether a site of a trace says nothing of probabilities: a plate, or `pyro.deterministic`."""
-    return site_is_subsample(site) or site["infer"].get("_deterministic", False)
-
-
-def _further(who: str, name: str) -> IncompatibleError:
-    return IncompatibleError(
-        f"the {who} has a site {name!r} beside z and the modalities, which no table has a column for; put what it "
-        f"holds into z or into a modality, or train with a bound of Pyro's, such as pyro.infer.Trace_ELBO"
-    )
-
-
-def _decoded_together(table: Table) -> dict[tuple[int, ...], list[str]]:
-    """Return the targets by the rows that decode them."""
-    groups: dict[tuple[int, ...], list[str]] = {}
-    for name in table.targets:
-        groups.setdefault(tuple(i for i, term in enumerate(table.terms) if name in term.decode), []).append(name)
-    return groups
-
-
-def _spread(log_prob: Tensor, rows: tuple[int, ...], full: torch.Size) -> Tensor:
-    """Put the values of some rows into their places among all; zero elsewhere."""
-    value = log_prob.expand(*full[:2], len(rows), full[-1])
-    if len(rows) == full[-2]:
-        return value
-    nothing = torch.zeros((), dtype=value.dtype, device=value.device).expand(*full[:2], full[-1])
-    places = {row: i for i, row in enumerate(rows)}
-    return torch.stack([value.select(-2, places[r]) if r in places else nothing for r in range(full[-2])], dim=-2)
-
-
-def _kl_inner(inner: TorchDistribution, rows: int) -> Tensor:
-    """Return the KL of a guide's inner draws to N(0, I), shape `(T, B)`."""
-    chosen = take_rows(inner, range(rows))
-    standard = dist.Normal(torch.zeros_like(chosen.mean), torch.ones_like(chosen.mean))
-    return kl(chosen, standard.to_event(len(chosen.event_shape)), chosen.mean)
-
-
-def _rows_of(value: Tensor, rows: Sequence[int], dim: int) -> Tensor:
-    # Stacking views needs no index tensor, hence no copy from the host.
-    return torch.stack([value.select(dim, row) for row in rows], dim=dim)
-
-
-def _subset_masks(subsets: list[tuple[str, ...]], batch: Batch) -> dict[str, Tensor]:
-    # Every modality gets a mask, so that every encoder runs, whatever the rows: distributed training needs it.
-    members = [[name in subset for subset in subsets] for name in batch.names]
-    masks = constant(members, batch.device, torch.bool)
-    return {name: masks[i].unsqueeze(-1) for i, name in enumerate(batch.names)}
-
-
-def _active(subsets: list[tuple[str, ...]], seen: Batch, batch: Batch) -> Tensor:
-    """Return whether a subset has anything to show; one that is empty on purpose (the prior) always counts."""
-    empty = constant([[not subset] for subset in subsets], batch.device, torch.bool).expand(-1, batch.size)
-    anything = empty
-    for mask in seen.observed.values():
-        anything = anything | mask
-    return anything
-
-
-def _strata_weights(posterior: TorchDistribution, components: int, shape: tuple[int, int], like: Tensor) -> Tensor:
-    if components == 1 or not isinstance(posterior, MixtureSameFamily):
-        return torch.ones((1, 1, 1), dtype=like.dtype, device=like.device).expand(1, *shape)
-    weights: Tensor = posterior.mixture_distribution.probs.movedim(-1, 0)
-    return weights[:, : shape[0]]
