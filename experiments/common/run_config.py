@@ -118,7 +118,7 @@ class RunConfig:
     precision: str = "32-true"
     """Lightning precision, e.g. 32-true, bf16-mixed, 64-true."""
     compiled: bool = False
-    """Compile encoders and decoders by torch.compile: minutes at the start, faster steps where they are large."""
+    """Compile encoders and decoders by torch.compile: minutes at the start, and a gain only on some machines."""
 
     paper: str | None = None
     """Take the settings of a paper, see the experiment's page; the command line wins over the paper."""
