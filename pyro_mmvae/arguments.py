@@ -10,6 +10,7 @@ from torch import nn
 
 _SITES = {
     "z": "the latent variable",
+    "inner": "what a guide draws on the way to the latent variable",
     "data": "the plate of samples",
     "term": "the plate of an objective's rows",
     "stratum": "the plate of a mixture's components",

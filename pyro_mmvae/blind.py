@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.hierarchical import redrawn
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 
@@ -91,6 +93,14 @@ class BlindPrior(TorchDistribution):
 
     def _moment(self, which: int) -> Tensor:
         return torch.where(self.blind.unsqueeze(-1), moments(self.prior)[which], moments(self.posterior)[which])
+
+
+@redrawn.register
+def _(distribution: BlindPrior, sample_shape: Sequence[int] = ()) -> TorchDistribution:
+    posterior = redrawn(distribution.posterior, sample_shape)
+    if posterior is distribution.posterior:
+        return distribution
+    return BlindPrior(posterior, distribution.prior, distribution.blind)
 
 
 def _blind(guide: Guide, batch: Batch) -> Tensor:

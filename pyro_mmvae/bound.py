@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -30,6 +30,8 @@ class Bound:
         observed: whether a target is there, bool `(B,)` each.
         active: whether a row has anything to look at, bool `(T, B)`.
         importance_weighted: see `Objective`; so for the other two.
+        kl_inner: KL of the guide's inner draws to N(0, I), shape `(K, C, T, B)`; None if no row pays it.
+        branches: the bounds of branches, which are added, by name.
     """
 
     table: Table
@@ -43,6 +45,8 @@ class Bound:
     importance_weighted: bool = False
     pooled_strata: bool = False
     doubly_reparameterised: bool = False
+    kl_inner: Tensor | None = None
+    branches: Mapping[str, Bound] = field(default_factory=dict)
 
     @property
     def rows(self) -> Tensor:
@@ -64,6 +68,8 @@ class Bound:
     def log_weights(self) -> Tensor:
         """Weighted log p(x | z) - kl of every draw, shape `(K, C, T, B)`; log p(x, z) - log q(z) with weights one."""
         total = -self._per_row([t.kl for t in self.table.terms]) * self.kl
+        if self.kl_inner is not None:
+            total = total - self._per_row([t.kl_inner for t in self.table.terms]) * self.kl_inner
         for name, value in self.log_prob.items():
             total = total + self._per_row([t.decode.get(name, 0.0) for t in self.table.terms]) * value
         return total
@@ -94,15 +100,19 @@ class Bound:
             strata=self.strata[..., rows],
             observed={name: mask[rows] for name, mask in self.observed.items()},
             active=self.active[..., rows],
+            kl_inner=None if self.kl_inner is None else self.kl_inner[..., rows],
+            branches={name: bound.of_samples(rows) for name, bound in self.branches.items()},
         )
 
     @property
     def per_sample(self) -> Tensor:
-        """The whole bound of every sample in nats, shape `(B,)`."""
+        """The whole bound of every sample in nats, branches included, shape `(B,)`."""
         rows = torch.where(self.active, self.rows, 0.0)
         bound = (self._per_row([t.weight for t in self.table.terms]) * rows).sum(0)
         for alignment, (value, _) in zip(self.table.alignments, self.alignments, strict=True):
             bound = bound - weight_at(alignment.weight, self.step) * value
+        for branch in self.branches.values():
+            bound = bound + branch.per_sample
         return bound
 
     @property
@@ -114,7 +124,8 @@ class Bound:
     def parts(self) -> dict[str, Tensor]:
         """Return every part unweighted, in nats and averaged over the samples that have it; scalars by name.
 
-        Names are `log_prob/TARGET|GIVEN`, `kl|GIVEN` and `alignment/OF|TO`.
+        Names are `log_prob/TARGET|GIVEN`, `kl|GIVEN`, `kl_inner|GIVEN` and `alignment/OF|TO`; those of a branch begin
+        with its name, `BRANCH/kl|GIVEN`.
         """
         return {name: total / count.clamp_min(1) for name, (total, count) in self.totals().items()}
 
@@ -127,8 +138,13 @@ class Bound:
                     found[f"log_prob/{name}|{'+'.join(term.given)}"] = (total[0], total[1])
         for term, *total in self._by_term(self.active, self.kl):
             found[f"kl|{'+'.join(term.given)}"] = (total[0], total[1])
+        if self.kl_inner is not None:
+            for term, *total in self._by_term(self.active, self.kl_inner):
+                found[f"kl_inner|{'+'.join(term.given)}"] = (total[0], total[1])
         for alignment, (value, both) in zip(self.table.alignments, self.alignments, strict=True):
             found[f"alignment/{'+'.join(alignment.of)}|{'+'.join(alignment.to)}"] = (value.sum().detach(), both.sum())
+        for branch, bound in self.branches.items():
+            found |= {f"{branch}/{name}": total for name, total in bound.totals().items()}
         return found
 
     def _by_term(self, mask: Tensor, value: Tensor) -> list[tuple[Term, Tensor, Tensor]]:

@@ -71,11 +71,11 @@ class CrossCorrelation:
         return f"cross-correlation {self.norm}"
 
     def __call__(self, q: TorchDistribution, p: TorchDistribution, z: Tensor, both: Tensor) -> Tensor:
-        """Return the norm, shape `(N, B)` and the same for all samples; see `Divergence`."""
+        """Return the norm, shape `(*lead, N, B)` and the same for all samples; see `Divergence`."""
         matrix = _correlations(q.mean, p.mean, both)
         gap = matrix - torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
         norm = torch.linalg.vector_norm(gap, ord=1 if self.norm == "l1" else 2, dim=(-2, -1))
-        return norm.unsqueeze(-1).expand(both.shape)
+        return norm.unsqueeze(-1).expand(*norm.shape, both.shape[-1])
 
 
 def with_cross_correlation(
@@ -132,8 +132,8 @@ def latent_correlations(guide: Guide, batches: Iterable[Batch]) -> dict[str, Ten
 
 
 def _correlations(first: Tensor, second: Tensor, both: Tensor) -> Tensor:
-    """Return the matrices `(N, D, E)` of values `(N, B, D)` and `(N, B, E)`."""
-    return torch.einsum("nbd,nbe->nde", _standardised(first, both), _standardised(second, both))
+    """Return the matrices `(*lead, N, D, E)` of values `(*lead, N, B, D)` and `(*lead, N, B, E)`."""
+    return torch.einsum("...bd,...be->...de", _standardised(first, both), _standardised(second, both))
 
 
 def _standardised(value: Tensor, both: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pyro
+import pyro.poutine as poutine
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
@@ -15,7 +16,9 @@ from torch.nn.functional import softplus
 
 from pyro_mmvae.arguments import check_count
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.distributions.hierarchical import Hierarchical
 from pyro_mmvae.distributions.mixture import central_point
+from pyro_mmvae.encoding import encoded
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.modality import Modality, distinct
 from pyro_mmvae.recorded import Noted, Recorded
@@ -63,9 +66,22 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
         """Number of mixture components of the posterior; 1 for a single Gaussian."""
         return 1
 
+    @property
+    def has_inner(self) -> bool:
+        """Whether z is reached through an inner draw: the posterior is `Hierarchical`."""
+        return False
+
+    @property
+    def branches(self) -> Mapping[str, Guide]:
+        """Guides that this one holds and that an objective may train with the model's branches of these names."""
+        return {}
+
     @abstractmethod
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return q(z | what is observed), batch shape `(*lead, B)` and event shape `(D,)`.
+
+        The same call gives the same density: a guide that draws something on the way to z returns a `Hierarchical`,
+        and whoever draws z from it, as `forward` does, draws that as well.
 
         Where nothing is observed it is N(0, I): the prior, or a stand-in for it, since a guide knows no model. Under a
         prior of another kind objectives leave such samples out, and estimators put the model's prior in their place
@@ -114,8 +130,7 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
     def forward(self, batch: Batch) -> Tensor:
         """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior."""
         with pyro.plate("data", batch.size, dim=-1):
-            z: Tensor = pyro.sample("z", self.posterior(batch))
-        return z
+            return sample_latent(self.posterior(batch))
 
     def features(self, batch: Batch) -> list[Tensor]:
         """Run every encoder once on the whole batch; missing values are zeros there and masked later.
@@ -146,7 +161,7 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
 
     def _encoded(self, name: str, value: Tensor) -> Tensor:
         try:
-            features: Tensor = self.encoders[name](value)
+            features = encoded(self.encoders[name], value)
         except RuntimeError as error:
             if value.is_floating_point():
                 error.add_note(f"in the encoder of {name!r}, on values of shape {tuple(value.shape)}")
@@ -164,6 +179,20 @@ class Guide(Recorded, nn.Module, ABC, instead={"modalities": Noted.MODALITIES}):
                 f"encoder of {name!r}: expected features of shape (B, {expected}), got {tuple(features.shape)}"
             )
         return features
+
+
+def sample_latent(posterior: TorchDistribution) -> Tensor:
+    """Sample the site "z" from a posterior, inside of the plate "data".
+
+    On the way to z a `Hierarchical` posterior draws the site "inner". It is auxiliary: the model has none, and it is
+    masked, so that z is scored under the Gaussian given its own inner draw.
+    """
+    if isinstance(posterior, Hierarchical):
+        with poutine.mask(mask=False):
+            inner = pyro.sample("inner", posterior.inner, infer={"is_auxiliary": True})
+        posterior = posterior.given(inner)
+    z: Tensor = pyro.sample("z", posterior)
+    return z
 
 
 class Experts(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyro
 import pyro.poutine as poutine
@@ -10,7 +10,7 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
-from pyro_mmvae.arguments import check_count, names_of
+from pyro_mmvae.arguments import check_count, check_name, names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.likelihoods.base import Likelihood
@@ -32,6 +32,9 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
         modalities: those with a decoder become sites of the model; the others are ignored.
         latent_dim: dimension D of z.
         prior: p(z), see `priors`; N(0, I) when left out. Its parameters are the model's.
+        branches: further models of the same data, by name, each with a latent space and decoders of its own. They are
+            no part of this density: an objective trains them, with the guide's branches of the same names
+            (`Objective(..., branches=...)`).
 
     Attributes:
         prior: the module; `model.prior()` is the density.
@@ -43,7 +46,13 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
     prior: Prior
     _place: Tensor
 
-    def __init__(self, modalities: Sequence[Modality], latent_dim: int, prior: Prior | None = None) -> None:
+    def __init__(
+        self,
+        modalities: Sequence[Modality],
+        latent_dim: int,
+        prior: Prior | None = None,
+        branches: Mapping[str, MultimodalVAE] | None = None,
+    ) -> None:
         super().__init__()
         modalities, latent_dim = distinct(modalities), check_count(latent_dim, "latent_dim")
         decoders = {m.name: m.decoder for m in modalities if m.decoder is not None}
@@ -57,6 +66,9 @@ class MultimodalVAE(Recorded, nn.Module, instead={"modalities": Noted.MODALITIES
         self.likelihoods = nn.ModuleDict(
             {m.name: m.likelihood for m in modalities if m.name in decoders and m.likelihood}
         )
+        for name in branches or {}:
+            check_name(name, "a branch's name")
+        self.branches = nn.ModuleDict(branches or {})
         self.register_buffer("_place", torch.zeros(()), persistent=False)
 
     @property

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
 
 import pyro
+import pyro.distributions as dist
 import pyro.poutine as poutine
 import torch
 from pyro.distributions import MixtureSameFamily, TorchDistribution
@@ -27,10 +29,11 @@ from pyro_mmvae.distributions.detached import detached
 from pyro_mmvae.distributions.mixture import StratifiedMixture
 from pyro_mmvae.distributions.rows import take_rows
 from pyro_mmvae.divergences import kl, sampled_kl
+from pyro_mmvae.encoding import encoded_once
 from pyro_mmvae.errors import IncompatibleError
-from pyro_mmvae.guide import Guide
+from pyro_mmvae.guide import Guide, sample_latent
 from pyro_mmvae.model import MultimodalVAE
-from pyro_mmvae.requirements import COMPONENT, ONE_GAUSSIAN, PRIOR_OF_NOTHING, Requirement
+from pyro_mmvae.requirements import COMPONENT, INNER, ONE_GAUSSIAN, PRIOR_OF_NOTHING, Requirement
 from pyro_mmvae.shapes import constant
 from pyro_mmvae.table import Table
 
@@ -68,6 +71,9 @@ class Objective(ELBO):
         seed: of the rows that a table with `max_terms` draws in each step. Every process draws the same.
         validate: run Pyro's and PyTorch's argument checks, which wait for the device: always (True), never (False)
             or on the first batch alone (None).
+        branches: objectives of the pairs of these names that model and guide carry (`MultimodalVAE.branches`,
+            `Guide.branches`). Their losses are added. Modules may be shared: an encoder runs once on a batch, and what
+            a step trains gets the gradients of all. They follow the steps of this objective, and its `validate`.
 
     Raises:
         ValueError: `num_particles` is no whole number or below one, or options that do not go together.
@@ -86,10 +92,13 @@ class Objective(ELBO):
         requires: Sequence[Requirement] = (),
         seed: int = 0,
         validate: bool | None = None,
+        branches: Mapping[str, Objective] | None = None,
     ) -> None:
         num_particles = check_count(num_particles, "num_particles")
         if (pooled_strata or doubly_reparameterised) and not importance_weighted:
             raise ValueError("pooled_strata and doubly_reparameterised belong to bounds with importance_weighted=True")
+        if importance_weighted and table.pays_inner:
+            raise ValueError("kl_inner has no place in an importance weight; use rows with kl_inner = 0")
         super().__init__(num_particles=num_particles, vectorize_particles=True, max_plate_nesting=-PARTICLE_DIM)
         self.table = table
         self.importance_weighted = importance_weighted
@@ -99,19 +108,24 @@ class Objective(ELBO):
         self.requires = tuple(requires)
         self.seed = seed
         self.validate = validate
+        self.branches = dict(branches or {})
         self.step = 0
         self._validated = False
 
     def __call__(self, model: nn.Module, guide: nn.Module) -> Loss:
         """Return the module whose call on a batch is the loss; it counts the steps of its schedules on its own."""
         self.check(model, guide)
+        return Loss(model, guide, self._fresh())
+
+    def _fresh(self) -> Objective:
         own = copy.copy(self)
         own.step, own._validated = 0, False
-        return Loss(model, guide, own)
+        own.branches = {name: objective._fresh() for name, objective in self.branches.items()}
+        return own
 
     def __str__(self) -> str:
-        """Return the table."""
-        return str(self.table)
+        """Return the table, and those of the branches."""
+        return "\n".join([str(self.table), *(f"branch {name}, {part}" for name, part in self.branches.items())])
 
     def check(self, model: nn.Module, guide: nn.Module) -> None:
         """Refuse a model and guide that lack what the table names, or what somebody requires.
@@ -136,6 +150,15 @@ class Objective(ELBO):
         for requirement, who in [*self.requirements.items(), *parts]:
             if not requirement.met(model, guide, self.table):
                 raise IncompatibleError(requirement.explain(who, model, guide, self.table))
+        for name, objective in self.branches.items():
+            for part in (model, guide):
+                if name not in part.branches:
+                    raise IncompatibleError(
+                        f"the objective trains the branch {name!r}, but {type(part).__name__} has the branches "
+                        f"{list(part.branches)}; use MultimodalVAE(..., branches=...) and a guide that holds one, such "
+                        f"as `mapper`"
+                    )
+            objective.check(model.branches[name], guide.branches[name])
 
     @property
     def requirements(self) -> dict[Requirement, str]:
@@ -143,6 +166,7 @@ class Objective(ELBO):
         bound = self.table.name or "this bound"
         own = [COMPONENT] if self.by_component else []
         own += [PRIOR_OF_NOTHING] if () in self.table.subsets else []
+        own += [INNER] if self.table.pays_inner else []
         found = dict.fromkeys([*self.requires, *own], bound)
         for divergence in dict.fromkeys(a.divergence for a in self.table.alignments):
             for requirement in getattr(divergence, "requires", ()):
@@ -182,11 +206,21 @@ class Objective(ELBO):
         if validate:
             check_finite(batch, (*self.table.inputs, *self.table.targets))
             check_values(model, batch, self.table.targets)
-        with pyro.validation_enabled(validate):
-            evaluate = self._evaluate if batch.size else self._empty
-            bound = evaluate(table, model, guide, batch)
-        self._validated = self._validated or batch.size > 0  # an empty batch shows nothing
-        return bound
+        with encoded_once() if self.branches else nullcontext():
+            with pyro.validation_enabled(validate):
+                evaluate = self._evaluate if batch.size else self._empty
+                bound = evaluate(table, model, guide, batch)
+            self._validated = self._validated or batch.size > 0  # an empty batch shows nothing
+            return self._with_branches(bound, model, guide, batch, training)
+
+    def _with_branches(self, bound: Bound, model: MultimodalVAE, guide: Guide, batch: Batch, training: bool) -> Bound:
+        found = {}
+        for name, objective in self.branches.items():
+            objective.step = self.step
+            objective.validate = objective.validate if self.validate is None else self.validate
+            branch = model.branches[name]
+            found[name] = objective.evaluate(branch, guide.branches[name], batch, training=training)  # type: ignore[arg-type]
+        return replace(bound, branches=found) if found else bound
 
     def _empty(self, table: Table, model: MultimodalVAE, guide: Guide, batch: Batch) -> Bound:
         """Return the bound of no sample. It hangs on the same parameters as any other: gradients are zero, not None."""
@@ -223,6 +257,7 @@ class Objective(ELBO):
             importance_weighted=self.importance_weighted,
             pooled_strata=self.pooled_strata,
             doubly_reparameterised=self.doubly_reparameterised,
+            kl_inner=_kl_inner(site.inner, rows).expand(full) if table.pays_inner else None,
         )
         if self.doubly_reparameterised and z.requires_grad:
             z.register_hook(lambda gradient: gradient * bound.importance.reshape(z.shape[:-1]).unsqueeze(-1))
@@ -362,9 +397,13 @@ class _Posterior(Messenger):
 
     posterior: TorchDistribution
     value: Tensor
+    inner: TorchDistribution
 
     def _pyro_sample(self, msg: Any) -> None:
         if msg["is_observed"] or site_is_subsample(msg):
+            return
+        if msg["name"] == "inner":
+            self.inner = msg["fn"]
             return
         if msg["name"] != "z":
             raise IncompatibleError(f"the guide samples {msg['name']!r}; the one latent site is 'z'")
@@ -373,16 +412,17 @@ class _Posterior(Messenger):
             msg["fn"] = StratifiedMixture(msg["fn"])
 
     def _pyro_post_sample(self, msg: Any) -> None:
-        if msg["name"] == "z" and not msg["is_observed"]:
+        if msg["name"] in ("z", "inner") and not msg["is_observed"]:
             if not msg["fn"].has_rsample:
                 # A hand-written log p - log q would have the right value and a wrong gradient.
                 raise IncompatibleError(f"the posterior {msg['fn']} cannot be reparameterised")
-            self.value = msg["value"]
+            if msg["name"] == "z":
+                self.value = msg["value"]
 
 
 def _sample_component(guide: Guide, batch: Batch) -> None:
     with pyro.plate("data", batch.size, dim=-1):
-        pyro.sample("z", guide.component(batch))
+        sample_latent(guide.component(batch))
 
 
 def _decoded_together(table: Table) -> dict[tuple[int, ...], list[str]]:
@@ -401,6 +441,13 @@ def _spread(log_prob: Tensor, rows: tuple[int, ...], full: torch.Size) -> Tensor
     nothing = torch.zeros((), dtype=value.dtype, device=value.device).expand(*full[:2], full[-1])
     places = {row: i for i, row in enumerate(rows)}
     return torch.stack([value.select(-2, places[r]) if r in places else nothing for r in range(full[-2])], dim=-2)
+
+
+def _kl_inner(inner: TorchDistribution, rows: int) -> Tensor:
+    """Return the KL of a guide's inner draws to N(0, I), shape `(T, B)`."""
+    chosen = take_rows(inner, range(rows))
+    standard = dist.Normal(torch.zeros_like(chosen.mean), torch.ones_like(chosen.mean))
+    return kl(chosen, standard.to_event(len(chosen.event_shape)), chosen.mean)
 
 
 def _rows_of(value: Tensor, rows: Sequence[int], dim: int) -> Tensor:

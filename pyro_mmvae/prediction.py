@@ -12,6 +12,7 @@ from torch.distributions import Categorical, Independent
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.checks import evaluation
+from pyro_mmvae.distributions.hierarchical import redrawn
 from pyro_mmvae.distributions.point_set import PointSetDistribution
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.estimators.importance import CHUNK_ROWS, check_given, check_numbers
@@ -144,13 +145,19 @@ def _latents(model: MultimodalVAE, guide: Guide, batch: Batch, num_samples: int,
     """Yield draws of z for some points after the others, shapes `(S, b, D)` with about `chunk_rows` rows each."""
     for start in range(0, batch.size, chunk_rows):
         block = batch[start : start + chunk_rows]
-        posterior = guide.posterior(block)
-        z = posterior.expand(torch.Size([block.size])).sample((num_samples,))
+        z = _sampled(guide.posterior(block), num_samples, block.size)
         blind = ~guide.observed(block).any(-1)
         if bool(blind.any()):  # the model's own prior, whatever the guide takes it for
             prior = model.prior().sample((num_samples, block.size)).to(z.dtype)
             z = torch.where(blind.unsqueeze(-1), prior, z)
         yield from z.split(max(chunk_rows // num_samples, 1), dim=1)
+
+
+def _sampled(posterior: TorchDistribution, num_samples: int, size: int) -> Tensor:
+    each = redrawn(posterior, (num_samples,))
+    if each is posterior:
+        return posterior.expand(torch.Size([size])).sample((num_samples,))
+    return each.expand(torch.Size([num_samples, size])).sample()
 
 
 def _summary(

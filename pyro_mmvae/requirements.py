@@ -93,6 +93,13 @@ PRIOR_OF_NOTHING = Requirement(
     "are not empty",
 )
 
+INNER = Requirement(
+    "an inner draw",
+    lambda model, guide, table: guide.has_inner,
+    "{who} pays a KL for what the guide draws on the way to z, but {guide} draws nothing there; use `mapper`, or rows "
+    "with kl_inner = 0",
+)
+
 SAME_GUIDE = Requirement(
     "the guide that it was made from",
     lambda model, guide, table: all(module is guide for module in model.prior.borrowed),

@@ -21,7 +21,7 @@ Subset = tuple[str, ...]
 class Term:
     """One row: infer z from `given`, decode with weights, pay a weighted KL to the prior.
 
-    weight * ( sum_m decode[m] E log p(x_m | z) - kl KL(q(z | x_given) || p(z)) )
+    weight * ( sum_m decode[m] E log p(x_m | z) - kl KL(q(z | x_given) || p(z)) - kl_inner KL(inner || N(0, I)) )
 
     A sample of which none of `given` is observed contributes nothing to the row.
 
@@ -30,6 +30,7 @@ class Term:
         decode: weights (lambda) of the decoded modalities; one that is not named is not decoded.
         kl: weight (beta) of the KL.
         weight: factor of the whole row, outside the logarithm of an importance-weighted bound.
+        kl_inner: weight of the KL of what the guide draws on the way to z (see `Guide.has_inner`).
 
     Raises:
         ValueError: what is no list of distinct names, or a weight that is negative, NaN or infinite.
@@ -39,6 +40,7 @@ class Term:
     decode: Mapping[str, Weight]
     kl: Weight = 1.0
     weight: float = 1.0
+    kl_inner: Weight = 0.0
 
     def __post_init__(self) -> None:
         """Refuse names and weights that have no meaning; keep the names as a tuple."""
@@ -46,6 +48,7 @@ class Term:
         weights_of(self.decode, "decode of a term")
         check_weight(self.kl, "kl of a term")
         check_weight(self.weight, "weight of a term")
+        check_weight(self.kl_inner, "kl_inner of a term")
 
 
 @dataclass(frozen=True)
@@ -138,11 +141,22 @@ class Table:
         """Every modality that some row decodes, in order of appearance."""
         return tuple(dict.fromkeys(name for term in self.terms for name in term.decode))
 
+    @cached_property
+    def pays_inner(self) -> bool:
+        """Whether some row pays a KL for what the guide draws on the way to z."""
+        return any(term.kl_inner != 0 for term in self.terms)
+
     def __str__(self) -> str:
         """Return the table as aligned markdown."""
-        head = ["given", *self.targets, "KL", "weight"]
+        costs = ["KL", "inner KL"] if self.pays_inner else ["KL"]
+        head = ["given", *self.targets, *costs, "weight"]
         body = [
-            [_braces(t.given), *(_number(t.decode.get(n, 0.0)) for n in self.targets), _number(t.kl), _number(t.weight)]
+            [
+                _braces(t.given),
+                *(_number(t.decode.get(n, 0.0)) for n in self.targets),
+                *(_number(w) for w in (t.kl, t.kl_inner)[: len(costs)]),
+                _number(t.weight),
+            ]
             for t in self.terms
         ]
         lines = _markdown([head, *body]) if body else []

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ import lightning
 import torch
 import torch.distributions.normal
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch import nn
 from torch.utils.data import DataLoader
 
-from pyro_mmvae import Batch, Schedule, guides
+from pyro_mmvae import Batch, MultimodalVAE, Schedule, guides
+from pyro_mmvae.alignment import alignment_phases
 from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.data.samples import Draws
+from pyro_mmvae.guides.mapper import Mapper
 from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.objectives.mixing import mixing
 from pyro_mmvae.phases import Phase, fit_phases
@@ -37,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "phases": None,  # [epochs, trainable parts] of each, instead of `epochs`
     "learning_rate": 1e-2,
     "patience": None,  # of an early stop in every phase
+    "alignment": None,  # epochs of the three phases of variational alignment, instead of `phases`
 }
 
 
@@ -112,6 +117,8 @@ def main(out: Path, options: dict[str, Any]) -> None:
     model, guide = truth.model(), guides.load("gpoe")(truth.modalities(), 2).double()
     objective = mixing(guide.inputs, truth.names, beta=Schedule(0.1, 1.0, steps=10))
     phases = [Phase(objective, epochs, tuple(parts)) for epochs, parts in options["phases"] or []]
+    if options["alignment"]:
+        model, guide, phases = aligned(truth, options["alignment"])
     data, last = Data(Rows(truth), options), out / "last.ckpt" if options["resume"] else None
     if phases:
         trainer, module = fit_phases(
@@ -132,6 +139,18 @@ def main(out: Path, options: dict[str, Any]) -> None:
     if trainer.is_global_zero:
         (history,) = (callback for callback in trainer.callbacks if isinstance(callback, History))
         torch.save({"state": module.loss.state_dict(), "rows": history.rows}, out / "result.pt")
+
+
+def aligned(truth: LinearGaussian, epochs: list[int]) -> tuple[MultimodalVAE, Mapper, list[Phase]]:
+    """Return a system of two branches and a mapper with batch statistics, and the phases that train it."""
+    lower, upper = (
+        [replace(m, encoder=nn.Sequential(nn.Linear(m.features, 4), nn.BatchNorm1d(4)), features=4) for m in parts]
+        for parts in (truth.modalities(), truth.modalities())
+    )
+    model = MultimodalVAE(lower[1:], 2, branches={"upper": MultimodalVAE(upper[1:], 2)}).double()
+    guide = Mapper(lower, 2, intermediate_dim=3).double()
+    phases = alignment_phases(("a", "b"), ["b"], tuple(epochs), beta=Schedule(0.1, 1.0, steps=10), beta_mapper=0.1)
+    return model, guide, phases
 
 
 def build_trainer(out: Path, options: dict[str, Any], epochs: int) -> lightning.Trainer:

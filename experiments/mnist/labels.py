@@ -9,6 +9,7 @@ from torch.nn.functional import one_hot
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.data.labelled_images import CLASSES
 from pyro_mmvae.data.labelled_samples import IMAGE, LABEL
+from pyro_mmvae.distributions.hierarchical import draws as draws_of
 from pyro_mmvae.estimators import seeded
 
 
@@ -27,7 +28,7 @@ def draws_of_labels(guide: Guide, draws: int, seed: int = 0) -> Tensor:
     device = next(guide.parameters()).device
     batch = Batch.of({LABEL: one_hot(torch.arange(CLASSES), CLASSES).float()}).to(device)
     with seeded(seed, device):
-        drawn: Tensor = guide.posterior(batch).sample((draws,))
+        drawn, _ = draws_of(guide.posterior(batch), (draws,))
     return drawn
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae import Batch, Loss
+from pyro_mmvae.distributions.hierarchical import draws
 from pyro_mmvae.environment import device_of
 from pyro_mmvae.experiments.rhd.options import PredictOptions
 from pyro_mmvae.experiments.rhd.reuse import open_hands
@@ -51,7 +52,7 @@ def predict_folder(chosen: PredictOptions) -> None:
 def _poses(loss: Loss, images: Tensor, chosen: PredictOptions) -> tuple[Tensor, Tensor]:
     """Return poses (B, 21, 3), right hands as right hands, and the spread (B, 21) over draws from the posterior."""
     batch = Batch.of({"rgb": images}).to(loss.model.device)
-    drawn = loss.model.predict(loss.guide.posterior(batch).sample((chosen.draws,)), "pose")
+    drawn = loss.model.predict(draws(loss.guide.posterior(batch), (chosen.draws,))[0], "pose")
     pose = loss.model.predict(loss.guide.point(batch), "pose").cpu()
     turned = pose * torch.as_tensor(np.diag(MIRROR), dtype=pose.dtype) if chosen.mirror else pose
     return turned, drawn.var(0, unbiased=False).sum(-1).sqrt().cpu()

@@ -13,7 +13,7 @@ from pyro_mmvae.batch import Batch
 from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import check_devices, check_finite, evaluation
 from pyro_mmvae.estimators.estimate import Estimate
-from pyro_mmvae.estimators.proposal import Defensive, Proposal, Refinement, refined
+from pyro_mmvae.estimators.proposal import Defensive, Proposal, Refinement, refined, scored_draws
 from pyro_mmvae.estimators.seeds import seeded
 from pyro_mmvae.estimators.target import Target, check_target
 from pyro_mmvae.estimators.weights import RunningWeights
@@ -179,9 +179,8 @@ def weigh(
     points = sum(block.size for block in target.blocks)
     running = [RunningWeights(points, num_samples, target.blocks[0].device) for _ in subsets]
     for start in range(0, num_samples, target.draws):
-        # One draw after the other, so that the random stream does not know of chunks.
-        z = torch.stack([proposal.sample() for _ in range(min(target.draws, num_samples - start))])
-        scores, log_ratio = target.scores(z), target.prior.log_prob(z) - proposal.log_prob(z)
+        z, log_density = scored_draws(proposal, min(target.draws, num_samples - start))
+        scores, log_ratio = target.scores(z), target.prior.log_prob(z) - log_density
         for weights, members in zip(running, subsets, strict=True):
             weights.add(sum((scores[name] for name in members), start=log_ratio))
         if bar is not None:

@@ -12,6 +12,7 @@ from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import check_shapes, check_values, evaluation
+from pyro_mmvae.distributions.hierarchical import draws
 from pyro_mmvae.estimators.importance import check_given, check_numbers
 from pyro_mmvae.estimators.seeds import seeded
 from pyro_mmvae.estimators.target import Target, check_target
@@ -85,12 +86,13 @@ def _draws(
 ) -> Tensor:
     posterior = posterior_under(model, guide, batch.given(given))
     if not resample:
-        return posterior.sample((num_samples,))
+        return draws(posterior, (num_samples,))[0]
     seen = [n for n in given if n in model.names]
     check_target(model, batch, seen)
-    many = posterior.sample((10 * num_samples,))
+    many, log_density = draws(posterior, (10 * num_samples,))
     target = Target(model, batch, seen, chunk_rows=batch.size)
-    weights = torch.cat([target.log_joint(z) - posterior.log_prob(z) for z in many.split(100)])
+    log_joint = torch.cat([target.log_joint(z) for z in many.split(100)])
+    weights = log_joint - log_density
     chosen = torch.distributions.Categorical(logits=weights.T).sample((num_samples,))
     return many.gather(0, chosen.unsqueeze(-1).expand(*chosen.shape, many.shape[-1]))
 

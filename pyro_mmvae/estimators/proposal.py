@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pyro.distributions as dist
@@ -13,6 +13,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from pyro_mmvae.blind import moments
+from pyro_mmvae.distributions.hierarchical import redrawn
 
 
 class Proposal(Protocol):
@@ -52,6 +53,25 @@ class Defensive:
         """Return the log density of the mixture."""
         own = self.posterior.log_prob(value) + math.log1p(-self.share)
         return torch.logaddexp(own, self.prior.log_prob(value) + math.log(self.share))
+
+
+@redrawn.register
+def _(distribution: Defensive, sample_shape: Sequence[int] = ()) -> Proposal:
+    posterior = redrawn(distribution.posterior, sample_shape)
+    return distribution if posterior is distribution.posterior else replace(distribution, posterior=posterior)
+
+
+def scored_draws(proposal: Proposal, count: int) -> tuple[Tensor, Tensor]:
+    """Return draws `(C, N, D)` and their log densities `(C, N)`.
+
+    One draw is made after the other, so that the random stream does not know how many are made at once. Each is scored
+    under the density given its own inner draw, if the proposal has any (see `Hierarchical`).
+    """
+    each = [redrawn(proposal) for _ in range(count)]
+    z = torch.stack([one.sample() for one in each])
+    if all(one is proposal for one in each):
+        return z, proposal.log_prob(z)
+    return z, torch.stack([one.log_prob(draw) for one, draw in zip(each, z, strict=True)])
 
 
 @dataclass(frozen=True)

@@ -82,14 +82,17 @@ class _Parts:
             self.modalities, self.model, self.guide = (structure[key] for key in ("modalities", "model", "guide"))
             self.named: list[str] = []
             for entry in self.modalities.values():
-                if unknown := set(entry) - {"likelihood", "decoder", "encoder", "features"}:
-                    raise KeyError(*unknown)
-                for value in entry.values():
-                    self._gather(value)
+                self._gather_modality(entry)
             for node in (self.model, self.guide):
                 self._gather(node)
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"damaged structure ({type(error).__name__}: {error})") from error
+
+    def _gather_modality(self, entry: Mapping[str, Any]) -> None:
+        if unknown := set(entry) - {"likelihood", "decoder", "encoder", "features"}:
+            raise KeyError(*unknown)
+        for value in entry.values():
+            self._gather(value)
 
     def _gather(self, value: Any) -> None:
         if isinstance(value, list):
@@ -103,6 +106,9 @@ class _Parts:
                 if not isinstance(value[mark], str):
                     raise TypeError(f"expected a name, got {value[mark]!r}")
                 self.named.append(value[mark])
+            for entry in value["modalities"] if mark == "modalities" else []:
+                if not isinstance(entry, str):
+                    self._gather_modality({key: part for key, part in entry.items() if key != "name"})
             inner = [value["tuple"]] if mark == "tuple" else []
             inner += [value[mark].values()] if mark in ("dict", "batch") else []
             inner += [value.get("positional", []), *(value.get(key, {}).values() for key in ("arguments", "children"))]
@@ -136,6 +142,11 @@ class _Builder:
                 raise TypeError(f"a network of {name!r} is a {type(part).__name__}")
         return Modality(name, likelihood, decoder, encoder, entry.get("features"))
 
+    def _known_or_own(self, entry: Any) -> Modality:
+        if isinstance(entry, str):
+            return self.modalities[entry]
+        return self._modality(entry["name"], {key: part for key, part in entry.items() if key != "name"})
+
     def value(self, value: Any) -> Any:
         """Return what a plain value stands for."""
         if isinstance(value, list):
@@ -159,7 +170,7 @@ class _Builder:
             "tuple": lambda: tuple(self.value(part) for part in content),
             "dict": lambda: {name: self.value(part) for name, part in content.items()},
             "class": lambda: self.names.find(content),
-            "modalities": lambda: [self.modalities[name] for name in content],
+            "modalities": lambda: [self._known_or_own(entry) for entry in content],
             "batch": lambda: Batch(**{name: self.value(part) for name, part in content.items()}),
             "tensor": lambda: self.tensors[content].clone(),
         }[mark]()

@@ -56,15 +56,18 @@ class Description:
         }
 
     def _modality(self, name: str) -> Structure:
-        model, guide = self._model, self._guide
-        found: Structure = {}
-        if name in model.names:
-            found["likelihood"] = self._module(model.likelihoods[name], f"the likelihood of {name!r}")
-            found["decoder"] = self._module(model.decoders[name], f"the decoder of {name!r}")
-        if name in guide.inputs:
-            found["encoder"] = self._module(guide.encoders[name], f"the encoder of {name!r}")
-            found["features"] = guide.feature_sizes[name]
-        return found
+        decoded = self._decoded(self._model, name) if name in self._model.names else {}
+        return decoded | (self._encoded(self._guide, name) if name in self._guide.inputs else {})
+
+    def _decoded(self, model: MultimodalVAE, name: str) -> Structure:
+        return {
+            "likelihood": self._module(model.likelihoods[name], f"the likelihood of {name!r}"),
+            "decoder": self._module(model.decoders[name], f"the decoder of {name!r}"),
+        }
+
+    def _encoded(self, guide: Guide, name: str) -> Structure:
+        encoder = self._module(guide.encoders[name], f"the encoder of {name!r}")
+        return {"encoder": encoder, "features": guide.feature_sizes[name]}
 
     def _module(self, module: nn.Module, where: str) -> Structure:
         if id(module) in self._numbers:
@@ -85,12 +88,26 @@ class Description:
         if positional:
             node["positional"] = [self._value(v, f"{where}, argument {i}") for i, v in enumerate(positional)]
         node["arguments"] = {
-            n: {"modalities": list(module.inputs if isinstance(module, Guide) else self._model.names)}
+            n: {"modalities": self._modalities_of(module)}
             if v is Noted.MODALITIES
             else self._value(v, f"{where}, argument {n!r}")
             for n, v in keywords.items()
         }
         return node
+
+    def _modalities_of(self, module: nn.Module) -> list[Any]:
+        """Return names of modalities, and in full those whose networks a held guide or a branch has to itself."""
+        if isinstance(module, Guide):
+            return [
+                name if self._is_guides(module, name) else {"name": name, **self._encoded(module, name)}
+                for name in module.inputs
+            ]
+        if module is self._model or not isinstance(module, MultimodalVAE):
+            return list(self._model.names)
+        return [{"name": name, **self._decoded(module, name)} for name in module.names]
+
+    def _is_guides(self, module: Guide, name: str) -> bool:
+        return name in self._guide.inputs and module.encoders[name] is self._guide.encoders[name]
 
     def _refuse_hooks(self, module: nn.Module, where: str) -> None:
         if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
