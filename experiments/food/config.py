@@ -11,7 +11,7 @@ import tyro
 from msgspec import Meta
 
 from pyro_mmvae.experiments.common.by_name import GuideName
-from pyro_mmvae.experiments.common.ranges import Count, PartialShare, Positive, PositiveShare, Samples, Share, Weight
+from pyro_mmvae.experiments.common.ranges import Count, Positive, Samples, Share, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.food.presets import GPU, PRESETS
 

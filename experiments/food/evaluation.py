@@ -13,7 +13,13 @@ from pyro_mmvae import Batch, Guide, Loss, MultimodalVAE
 from pyro_mmvae.data.samples import Draws
 from pyro_mmvae.experiments.food.data import FoodData
 from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
-from pyro_mmvae.food.metrics import IngredientMetrics, choose_threshold, f1_by_ingredient, ingredient_metrics, most_frequent
+from pyro_mmvae.food.metrics import (
+    IngredientMetrics,
+    choose_threshold,
+    f1_by_ingredient,
+    ingredient_metrics,
+    most_frequent,
+)
 
 UPPER, LOWER, MAPPED = "upper", "lower", "mapper"
 MAPPED_RECIPES = 400
@@ -78,9 +84,7 @@ class Judged:
         self.always = ingredient_metrics(always.expand_as(self.true), self.true, 0.5)
         self.always_names = [self.names[i] for i in always.nonzero().flatten().tolist()]
 
-    def _with_copies(
-        self, loss: Loss, data: FoodData, copies: int, names: list[str]
-    ) -> dict[str, IngredientMetrics]:
+    def _with_copies(self, loss: Loss, data: FoodData, copies: int, names: list[str]) -> dict[str, IngredientMetrics]:
         total = {name: self.found[name].clone() for name in names}
         for epoch in range(copies):
             found, _ = probabilities(loss, _batches(data, data.varied, epoch))

@@ -57,7 +57,7 @@ def plot_plates(judged: Judged, shown: Batch, path: Path) -> Path:
             words = [f"({w})" * (not t) + w * bool(t) for w, t in zip(_names(judged, said), true[said], strict=True)]
             lines.append(f"{name}: {', '.join(words) or 'nothing'}")
         text = "\n\n".join(textwrap.fill(line, 44) for line in lines)
-        panel.text(0, -0.03, text, transform=panel.transAxes, va="top", fontsize=7)
+        panel.set_xlabel(text, loc="left", fontsize=7)
     figure.suptitle("True and predicted ingredients (wrong ones in brackets)")
     return save(figure, path)
 
@@ -78,9 +78,7 @@ def plot_frequency(found: Mapping[str, Any], path: Path) -> Path:
     return save(figure, path)
 
 
-def plot_map(
-    points: Mapping[str, np.ndarray], near: Mapping[str, Mapping[str, float]], seed: int, path: Path
-) -> Path:
+def plot_map(points: Mapping[str, np.ndarray], near: Mapping[str, Mapping[str, float]], seed: int, path: Path) -> Path:
     """Lay the points of all branches on one plane, with how near they are to the ingredients' in the legend."""
     placed, how = on_a_plane(points, seed)
     figure = new_figure(7, 6)

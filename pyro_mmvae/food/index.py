@@ -98,7 +98,10 @@ class RecipeIndex(NamedTuple):
         """Return the paths of a recipe's pictures, relative to the folder of the set."""
         start = 0 if row == 0 else int(self.image_ends[row - 1])
         # An index is as little vouched for as other files: its paths stay inside the folder.
-        return [image.decode(errors="replace").replace("..", "").lstrip("/") for image in self.images[start : int(self.image_ends[row])]]
+        return [
+            image.decode(errors="replace").replace("..", "").lstrip("/")
+            for image in self.images[start : int(self.image_ends[row])]
+        ]
 
     def foods_of(self, row: int) -> NDArray[np.int32]:
         """Return the numbers of a recipe's foods."""

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from pyro_mmvae.food.words import CUTS, FILLERS, MEATS, NUMBERS, PREPARATIONS, SIZES, TOGETHER, UNITS
+from pyro_mmvae.food.words import ALSO_FOODS, CUTS, FILLERS, MEATS, NUMBERS, PREPARATIONS, SIZES, TOGETHER, UNITS
 
 MAX_LINE = 400
 """Characters of a line that are looked at."""
@@ -73,7 +73,7 @@ def _words(phrase: str) -> list[str]:
     """Return the words that may belong to a food's name."""
     found = [word for word in _WORD.findall(phrase) if not _is_dropped(word)]
     named = [word for word in found if not _is_unit(word)]
-    return named or found[-1:]
+    return named or [word for word in found if word in ALSO_FOODS][-1:]
 
 
 def _is_dropped(word: str) -> bool:
@@ -86,7 +86,7 @@ def _is_unit(word: str) -> bool:
 
 def _name(phrase: str) -> str:
     words = _words(phrase)
-    if words == ["can"] or (len(words) == 1 and len(words[0]) < 3):
+    if len(words) == 1 and len(words[0]) < 3:
         return ""
     if words[:1] == ["ground"] and not set(words[1:]) & MEATS:
         words = words[1:]

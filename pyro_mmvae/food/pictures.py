@@ -41,9 +41,7 @@ class PictureOptions(NamedTuple):
         if min(*sides, self.crop) < 1 or min(sides) < self.crop:
             raise ValueError(f"expected pictures of at least the crop's {self.crop} pixels, got {self.size}")
         if not 0 <= self.flip <= 1 or not 0 <= self.rotation <= 180:
-            raise ValueError(
-                f"expected flip in [0, 1] and rotation in [0, 180], got {self.flip} and {self.rotation}"
-            )
+            raise ValueError(f"expected flip in [0, 1] and rotation in [0, 180], got {self.flip} and {self.rotation}")
 
 
 def resized(picture: Image.Image, size: tuple[int, int] | int) -> Image.Image:

@@ -50,9 +50,7 @@ def recipes(root: Path, log: SkipLog, check_images: bool = True) -> Iterator[Rec
         FileNotFoundError: see `sources`.
     """
     sources(root)
-    pictures = {
-        str(item.get("id"))[:MAX_NAME]: _pictures(item.get("images")) for item in _items(root / LAYER2, log)
-    }
+    pictures = {str(item.get("id"))[:MAX_NAME]: _pictures(item.get("images")) for item in _items(root / LAYER2, log)}
     detected = {str(item.get("id")): _detected(item) for item in _items(root / DETECTED, log)}
     seen: set[str] = set()
     for item in _items(root / LAYER1, log):

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-UNITS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+UNITS = _words(
     """
     bag bar batch block bottle bouquet box bulb bunch c can carton container cube cup dash dollop drop ear envelope
     fillet fl fluid g gal gallon gr gram handful head in inch jar kg kilogram kilo knob l lb leaf liter litre loaf log
     mg milliliter millilitre ml mm cm clove ounce oz pack package packet part pat piece pinch pint pkg pound pt qt quart
     recipe rib round serving sheet shot sleeve slice splash sprig sprinkle square stalk stem stick strip tbs tbsp tbspn
     tablespoon teaspoon thumb tin tsp tub wedge dozen
-    """.split()
+    """
 )
-"""Measures and shapes, in the singular. Some are foods as well (clove): they are one where nothing else is left."""
+"""Measures and shapes, in the singular."""
 
-NUMBERS = frozenset(
+ALSO_FOODS = _words("clove cloves fillet fillets rib ribs heart hearts")
+"""Those that are foods where nothing else is left of a line."""
+
+NUMBERS = _words(
     """
     a an one two three four five six seven eight nine ten eleven twelve half quarter third dozen couple few several some
     about approximately around each
-    """.split()
+    """
 )
 """Quantities in words."""
 
-SIZES = frozenset(
+SIZES = _words(
     """
     small medium large extra-large jumbo big little thin thick long short baby bite bite-size bite-sized heaping heaped
     level scant generous good more less extra additional
-    """.split()
+    """
 )
 """How large, and how much."""
 
-PREPARATIONS = frozenset(
+PREPARATIONS = _words(
     """
     beaten blanched boiled boiling boned boneless bone-in bottled broken browned bruised brushed canned chilled chopped
     cleaned coarse cold cooked cooled cored crisp crispy crosswise crumbled crushed cubed cut debearded deboned defatted
@@ -43,14 +51,14 @@ PREPARATIONS = frozenset(
     toasted torn tied trimmed uncooked unpeeled unsalted unsweetened unbleached unwaxed warm warmed washed well whipped
     whole zested low-sodium reduced-sodium low-fat nonfat non-fat fat-free reduced-fat lowfat sodium free range
     free-range lean brand style dried dry minute day-old leftover packaged
-    """.split()
+    """
 )
 """What was done to a food, in what state it is, and how good."""
 
-FILLERS = frozenset("of the into to at as if your favorite favourite room in on plus also it its very any other".split())
+FILLERS = _words("of the into to at as if your favorite favourite room in on plus also it its very any other")
 """Words that carry nothing, wherever they stand."""
 
-MEATS = frozenset("beef chicken chuck lamb meat pork sausage sirloin turkey veal venison".split())
+MEATS = _words("beef chicken chuck lamb meat pork sausage sirloin turkey veal venison")
 """What is another food when it is ground; a spice is not."""
 
 CUTS = (" for ", " such as ", " plus ", " with ", " from ", " cut ", " at ", " if ", " until ", " about ", " like ")

@@ -33,7 +33,8 @@ class DenseNetEncoder(Recorded, nn.Module, instead={"pretrained": False, "weight
         weights_path: read them from this file (loaded with `weights_only=True`); implies `pretrained`.
 
     Attributes:
-        out_features: number of features F: the last of `hidden`, else of `pooled`, else what the last block makes (1024).
+        out_features: number of features F: the last of `hidden`, else of `pooled`, else what the last block makes
+            (1024).
 
     Raises:
         ConnectionError: the weights are neither cached nor to be had.

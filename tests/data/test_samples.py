@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 import torch
+from food_factory import recipe1m
 from rhd_factory import write_set
 
 import pyro_mmvae.data
+import pyro_mmvae.food
 import pyro_mmvae.hands
 from pyro_mmvae import Batch
 from pyro_mmvae.batch import batch_of
@@ -24,6 +26,10 @@ from pyro_mmvae.data.labelled_samples import LabelledSamples
 from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.data.samples import Draws, InMemory, Samples
 from pyro_mmvae.data.shapes import rendered_shapes
+from pyro_mmvae.food.dataset import Food
+from pyro_mmvae.food.index import open_index
+from pyro_mmvae.food.pictures import PictureOptions
+from pyro_mmvae.food.vocabulary import Vocabulary
 from pyro_mmvae.hands.rhd import MODALITIES, RHD
 from pyro_mmvae.hands.rhd_format import sample_paths
 from pyro_mmvae.hands.synthetic import generate
@@ -58,6 +64,15 @@ def synthetic(folder):
     return RHD(generate(folder / "set", 4, 2, seed=0), "training", image_size=16, num_points=8, heatmap_size=8)
 
 
+def food(**options):
+    def make(folder):
+        index = open_index(recipe1m(folder / "set"), "recipe1m", folder / "kept")
+        vocabulary = Vocabulary.of(index.counts(range(index.size)), least=1)
+        return Food(folder / "set", index, vocabulary, range(index.size), PictureOptions((48, 36), 24), **options)
+
+    return make
+
+
 SETS = {
     "in memory": Entry(lambda folder: InMemory(Batch.of({"a": torch.randn(5, 2)}, {"a": torch.arange(5) < 3}))),
     "mixture of Gaussians": Entry(lambda folder: sample(9).samples()),
@@ -70,6 +85,8 @@ SETS = {
         ("rgb", "cloud", "heatmap", "pose", "segmentation"),
     ),
     "synthetic hands": Entry(synthetic, ("cloud",)),
+    "food": Entry(food()),
+    "food, augmented": Entry(food(augment=True, preload=True), ("image",)),
 }
 
 
@@ -100,7 +117,7 @@ def all_of(samples, epoch=0):
 
 def test_every_data_set_has_an_entry(tmp_path):
     found = set()
-    for package in (pyro_mmvae.data, pyro_mmvae.hands):
+    for package in (pyro_mmvae.data, pyro_mmvae.food, pyro_mmvae.hands):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()

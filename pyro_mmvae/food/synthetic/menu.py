@@ -138,7 +138,15 @@ def sample_dish(rng: np.random.Generator) -> Dish:
 
 _FRACTIONS = ("1/2", "1/4", "3/4", "1 1/2", "2/3", "½", "1 ½")
 _BEFORE = ("fresh ", "chopped ", "large ", "organic ", "finely chopped ", "freshly washed ")
-_AFTER = (", chopped", ", finely diced", ", to taste", " (optional)", ", rinsed and drained", ", cut into pieces", ", divided")
+_AFTER = (
+    ", chopped",
+    ", finely diced",
+    ", to taste",
+    " (optional)",
+    ", rinsed and drained",
+    ", cut into pieces",
+    ", divided",
+)
 _SHORT = {
     "tablespoons": ("tbsp.", "Tbsp", "tablespoon"),
     "teaspoons": ("tsp", "tsp.", "teaspoon"),

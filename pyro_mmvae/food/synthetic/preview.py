@@ -25,5 +25,6 @@ def contact_sheet(root: str | Path, path: str | Path, columns: int = 5, rows: in
         picture = np.asarray(read_colour(root / recipe.images[0]), np.float32) / 255
         show_image(panel, picture.transpose(2, 0, 1))
         text = "\n".join(textwrap.fill(line, 42) for line in recipe.lines)
-        panel.text(0, -0.02, text, transform=panel.transAxes, va="top", fontsize=5.5)
+        panel.set_axis_on()
+        panel.set_xlabel(text, loc="left", fontsize=5.5)
     return save(figure, path)
