@@ -44,11 +44,11 @@ PREPARATIONS = _words(
     defrosted deseeded deveined diced diluted dissolved divided drained dry-roasted emulsified fine firm firmly flaked
     flattened fresh freshly frozen grated grilled halved hard-boiled heated homemade hot hulled husked instant jarred
     julienned juiced kosher-style lengthwise lightly lukewarm marinated mashed melted minced natural needed optional
-    organic packed pared patted peeled picked pitted plain poached pounded preferred preferably prepared pressed pure
-    pureed quartered quality raw refrigerated reserved rinsed ripe roughly salted sauteed scalded scored scraped scrubbed
-    seeded seedless separated shaved shelled shelled shredded shucked sifted skinless skinned skin-on skin-off sliced
-    slivered snipped softened soaked split squeezed steamed stemmed store-bought strained taste temperature thawed thinly
-    toasted torn tied trimmed uncooked unpeeled unsalted unsweetened unbleached unwaxed warm warmed washed well whipped
+    organic packed pared patted peeled picked pitted plain poached pounded preferred preferably prepared pressed
+    pure pureed quartered quality raw refrigerated reserved rinsed ripe roughly salted sauteed scalded scored
+    scraped scrubbed seeded seedless separated shaved shelled shredded shucked sifted skinless skinned skin-on skin-off sliced
+    slivered snipped softened soaked split squeezed steamed stemmed store-bought strained taste temperature thawed
+    thinly toasted torn tied trimmed uncooked unpeeled unsalted unsweetened unbleached unwaxed warm warmed washed well whipped
     whole zested low-sodium reduced-sodium low-fat nonfat non-fat fat-free reduced-fat lowfat sodium free range
     free-range lean brand style dried dry minute day-old leftover packaged
     """

@@ -43,8 +43,8 @@ def generate(
     """Make a synthetic set of recipes, unless it is there already.
 
     Recipe i depends on seed and i alone: a larger set begins with the smaller one, and the number of processes changes
-    nothing. The set is made in a hidden folder beside `root`, `.NAME.unfinished`, and gets its name when it is complete.
-    Stopped or killed at any moment, it goes on from there when it is asked for again; of several processes that ask for
+    nothing. The set is made in a hidden folder beside `root`, `.NAME.unfinished`, and gets its name when it is
+    complete. Stopped or killed at any moment, it goes on from there when it is asked for again; of several processes that ask for
     it, one makes it and the others wait.
 
     Args:
