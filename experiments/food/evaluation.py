@@ -29,7 +29,7 @@ Branch = Callable[[Batch], Tensor]
 
 
 def branches(loss: Loss) -> dict[str, tuple[MultimodalVAE, Branch]]:
-    """Return what can be judged, each a model and the point that it decodes: branches, or the inputs of other guides."""
+    """Return what can be judged, each a model and the point it decodes: branches, or the inputs of other guides."""
     model, guide = loss.model, loss.guide
     found = {name: (model, _point(guide, name)) for name in (IMAGE, INGREDIENTS) if name in guide.inputs}
     if UPPER not in model.branches:
@@ -94,7 +94,7 @@ class Judged:
         return {n: ingredient_metrics(v, self.true, self.thresholds[n]) for n, v in mean.items()}
 
     def by_frequency(self, groups: int = 4) -> dict[str, Any]:
-        """Return F1 by ingredient, and averaged over groups of ingredients that are equally many, frequent ones first."""
+        """Return F1 by ingredient, averaged over groups of equally many ingredients, frequent ones first."""
         frequency = self.training_targets.mean(0)
         order = frequency.argsort(descending=True, stable=True)
         scores = {n: f1_by_ingredient(v, self.true, self.thresholds[n]) for n, v in self.found.items()}
@@ -116,9 +116,10 @@ class Judged:
     def report(self) -> str:
         """Return the same for people."""
         head = f"{'':<22}{'F1':>8}{'IoU':>8}{'global F1':>11}{'global IoU':>12}{'threshold':>11}"
-        rows = [("most frequent", self.always, ""), *((n, s, self.thresholds[n]) for n, s in self.scores.items())]
-        rows += [(f"{name}, TTA", scores, self.thresholds[name]) for name, scores in self.tta.items()]
-        return "\n".join([head, *(_row(name, scores, threshold) for name, scores, threshold in rows)])
+        rows = [_row("most frequent", self.always, "")]
+        rows += [_row(name, scores, self.thresholds[name]) for name, scores in self.scores.items()]
+        rows += [_row(f"{name}, TTA", scores, self.thresholds[name]) for name, scores in self.tta.items()]
+        return "\n".join([head, *rows])
 
 
 def _row(name: str, s: IngredientMetrics, threshold: float | str) -> str:

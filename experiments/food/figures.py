@@ -87,7 +87,9 @@ def plot_map(points: Mapping[str, np.ndarray], near: Mapping[str, Mapping[str, f
         label = name
         if name in near:
             label += f": distance {near[name]['distance']:.2f}, neighbours {near[name]['neighbours']:.0%}"
-        axes.scatter(*value.T, s=14, marker=marker, color=colour, label=label, alpha=0.7, linewidths=0.8)
+        axes.scatter(
+            value[:, 0], value[:, 1], s=14, marker=marker, color=colour, label=label, alpha=0.7, linewidths=0.8
+        )
     axes.set(xticks=[], yticks=[], title=f"Points of pictures and ingredients ({how})")
     figure.legend(loc="outside lower center", frameon=False)
     return save(figure, path)

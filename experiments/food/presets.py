@@ -1,4 +1,4 @@
-"""What "Cross-modal Variational Alignment of Latent Spaces" (Theodoridis et al. 2020) prints, and settings for a GPU."""
+"""What Theodoridis et al. 2020 ("Cross-modal Variational Alignment of Latent Spaces") print; settings for a GPU."""
 
 from __future__ import annotations
 

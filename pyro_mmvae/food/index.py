@@ -194,7 +194,8 @@ def _check(index: RecipeIndex) -> None:
     n = index.size
     if any(value.ndim != 1 for value in index[:7]) or any(len(v) != n for v in (index.split, *_ends(index))):
         raise ValueError("its arrays do not fit each other")
-    if any(index[i].dtype.kind != kind for i, kind in enumerate("SuSiiiS")) or not isinstance(index.told, dict):
+    kinds = "".join(value.dtype.kind for value in index[:7])
+    if kinds != "SuSiiiS" or not isinstance(index.told, dict):
         raise ValueError("its arrays are of other types")
     for ends, values in zip(_ends(index), (index.images, index.foods), strict=True):
         if n and (np.diff(ends, prepend=0).min() < 1 or ends[-1] != len(values)):

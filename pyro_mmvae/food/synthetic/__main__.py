@@ -17,7 +17,8 @@ def _parser() -> argparse.ArgumentParser:
         "python -m pyro_mmvae.food.synthetic",
         description="Draws plates of food and writes them with recipes in the layout of Yummly-28K. Every ingredient "
         "has a shape, colours and a texture of its own, and some cannot be seen; cuisines say what goes together; "
-        "lines have quantities, units and preparations. A set that was stopped goes on; a finished one is not made again.",
+        "lines have quantities, units and preparations. A set that was stopped goes on; "
+        "a finished one is not made again.",
         epilog="example: python -m pyro_mmvae.food.synthetic --out data/food --count 3000 --preview sheet.png",
     )
     add = parser.add_argument

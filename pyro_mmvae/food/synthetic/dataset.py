@@ -44,8 +44,8 @@ def generate(
 
     Recipe i depends on seed and i alone: a larger set begins with the smaller one, and the number of processes changes
     nothing. The set is made in a hidden folder beside `root`, `.NAME.unfinished`, and gets its name when it is
-    complete. Stopped or killed at any moment, it goes on from there when it is asked for again; of several processes that ask for
-    it, one makes it and the others wait.
+    complete. Stopped or killed at any moment, it goes on from there when it is asked for again; of several processes
+    that ask for it, one makes it and the others wait.
 
     Args:
         root: folder of the set. A finished set with the same settings is left as it is.
