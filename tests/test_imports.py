@@ -49,10 +49,12 @@ def test_guides_do_not_import_experiments():
     assert {p: names for p, names in wrong.items() if names} == {}
 
 
-def test_nothing_but_the_wing_of_hands_knows_of_hands():
-    others = [p for p in library() if p.relative_to(PACKAGE).parts[0] != "hands"]
+@pytest.mark.parametrize("wing", ["hands", "food"])
+def test_nothing_but_a_wing_knows_of_what_is_in_it(wing):
+    assert (PACKAGE / wing / "__init__.py").is_file()
+    others = [p for p in library() if p.relative_to(PACKAGE).parts[0] != wing]
     others += (ROOT / "guides").rglob("*.py")
-    wrong = {p: inside(p, "pyro_mmvae.hands") for p in others}
+    wrong = {p: inside(p, f"pyro_mmvae.{wing}") for p in others}
     assert {p: names for p, names in wrong.items() if names} == {}
 
 

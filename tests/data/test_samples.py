@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 import torch
+from food_factory import recipe1m
 from rhd_factory import write_set
 from stb_factory import write_stb
 
 import pyro_mmvae.data
+import pyro_mmvae.food
 import pyro_mmvae.hands
 from pyro_mmvae import Batch
 from pyro_mmvae.batch import batch_of
@@ -25,6 +27,10 @@ from pyro_mmvae.data.labelled_samples import LabelledSamples
 from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.data.samples import Draws, InMemory, Samples
 from pyro_mmvae.data.shapes import rendered_shapes
+from pyro_mmvae.food.dataset import Food
+from pyro_mmvae.food.index import open_index
+from pyro_mmvae.food.pictures import PictureOptions
+from pyro_mmvae.food.vocabulary import Vocabulary
 from pyro_mmvae.hands.rhd import MODALITIES, RHD
 from pyro_mmvae.hands.rhd_format import sample_paths
 from pyro_mmvae.hands.stb import STB
@@ -75,6 +81,15 @@ def synthetic(folder):
     return RHD(generate(folder / "set", 4, 2, seed=0), "training", image_size=16, num_points=8, heatmap_size=8)
 
 
+def food(**options):
+    def make(folder):
+        index = open_index(recipe1m(folder / "set"), "recipe1m", folder / "kept")
+        vocabulary = Vocabulary.of(index.counts(range(index.size)), least=1)
+        return Food(folder / "set", index, vocabulary, range(index.size), PictureOptions((48, 36), 24), **options)
+
+    return make
+
+
 SETS = {
     "in memory": Entry(lambda folder: InMemory(Batch.of({"a": torch.randn(5, 2)}, {"a": torch.arange(5) < 3}))),
     "mixture of Gaussians": Entry(lambda folder: sample(9).samples()),
@@ -90,6 +105,8 @@ SETS = {
     "STB": Entry(stb_hands(), ("cloud",)),
     "STB, augmented": Entry(stb_hands(augment=True), ("rgb", "cloud", "heatmap", "pose")),
     "synthetic STB": Entry(synthetic_stb),
+    "food": Entry(food()),
+    "food, augmented": Entry(food(augment=True, preload=True), ("image",)),
 }
 
 
@@ -120,7 +137,7 @@ def all_of(samples, epoch=0):
 
 def test_every_data_set_has_an_entry(tmp_path):
     found = set()
-    for package in (pyro_mmvae.data, pyro_mmvae.hands):
+    for package in (pyro_mmvae.data, pyro_mmvae.food, pyro_mmvae.hands):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()

@@ -1,0 +1,172 @@
+"""Writes a synthetic set of any size in Yummly-28K's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from PIL import Image
+from tqdm import tqdm
+
+from pyro_mmvae.files import read_json
+from pyro_mmvae.food.yummly import sample_paths
+
+from .menu import INGREDIENTS, Dish, sample_dish
+from .plate import draw_plate
+
+VERSION = 1  # raise it when the same settings would give another set
+SETTINGS_FILE = "synthetic.json"
+MIN_SIDE = 24
+_WORTH_A_PROCESS = 64  # pictures; starting one takes as long as drawing them
+_ADVICE = "give another folder, or delete this one to have it made anew"
+
+
+def generate(
+    root: str | os.PathLike[str],
+    count: int,
+    seed: int = 0,
+    *,
+    size: tuple[int, int] = (360, 240),
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Make a synthetic set of recipes, unless it is there already.
+
+    Recipe i depends on seed and i alone: a larger set begins with the smaller one, and the number of processes changes
+    nothing. The set is made in a hidden folder beside `root`, `.NAME.unfinished`, and gets its name when it is
+    complete. Stopped or killed at any moment, it goes on from there when it is asked for again; of several processes
+    that ask for it, one makes it and the others wait.
+
+    Args:
+        root: folder of the set. A finished set with the same settings is left as it is.
+        count: number of recipes.
+        seed: not negative.
+        size: width and height of the pictures; most of Yummly's have 360 x 240.
+        workers: processes; by default one per core, fewer for a small set. With one, all is done in this process.
+        progress: show a progress bar.
+
+    Returns:
+        The folder, as the Yummly reader takes it.
+
+    Raises:
+        FileExistsError: the folder holds something else, or a set with other settings.
+        ValueError: a number is out of range.
+        OSError: the set cannot be written, for example because the disk is full.
+    """
+    _check(count, seed, size, workers)
+    settings = {"version": VERSION, "count": count, "seed": seed, "size": list(size)}
+    root = Path(root)
+    if _is_there(root, settings):
+        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_name(f".{root.name}.lock")):
+        if not _is_there(root, settings):
+            folder = root.with_name(f".{root.name}.unfinished")
+            _begin(folder, settings)
+            _draw_all(folder, settings, workers, progress)
+            if root.exists():
+                root.rmdir()  # an empty folder, else it would not have come to this
+            folder.replace(root)
+    return root
+
+
+def _begin(folder: Path, settings: dict[str, Any]) -> None:
+    """Make the folder of what is not finished; one of other settings goes."""
+    try:
+        same = read_json(folder / SETTINGS_FILE) == settings
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        shutil.rmtree(folder, ignore_errors=True)
+    metadata, images = _folders(folder, settings["count"])
+    metadata.mkdir(parents=True, exist_ok=True)
+    images.mkdir(exist_ok=True)
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def _folders(folder: Path, count: int) -> tuple[Path, Path]:
+    return folder / f"metadata{count}", folder / f"images{count}"
+
+
+def _draw_all(folder: Path, settings: dict[str, Any], workers: int | None, progress: bool) -> None:
+    count = settings["count"]
+    metadata, _ = _folders(folder, count)
+    there = {entry.name for entry in os.scandir(metadata)}
+    left = [i for i in range(1, count + 1) if sample_paths(metadata, metadata, i)[0].name not in there]
+    job = partial(_write_one, folders=_folders(folder, count), seed=settings["seed"], size=tuple(settings["size"]))
+    processes = workers or min(os.cpu_count() or 1, len(left) // _WORTH_A_PROCESS)
+    with tqdm(total=count, initial=count - len(left), desc="cooking", unit="plate", disable=not progress) as bar:
+        if processes <= 1 or len(left) < 2:
+            for number in left:
+                job(number)
+                bar.update()
+            return
+        # A forked child would inherit the locks of whatever threads torch has started.
+        context = get_context("forkserver" if sys.platform == "linux" else "spawn")
+        with closing(_Pool(min(processes, len(left)), mp_context=context)) as pool:
+            for _ in pool.map(job, left, chunksize=max(1, min(16, len(left) // (4 * processes)))):
+                bar.update()
+
+
+class _Pool(ProcessPoolExecutor):
+    def close(self) -> None:
+        """Leave early: what has not begun is dropped."""
+        self.shutdown(cancel_futures=True)
+
+
+def _write_one(number: int, *, folders: tuple[Path, Path], seed: int, size: tuple[int, int]) -> None:
+    """Write picture, then recipe: a recipe that is there is whole, and its picture with it."""
+    rng = np.random.default_rng([seed, number])
+    dish = sample_dish(rng)
+    recipe, image = sample_paths(*folders, number)
+    Image.fromarray(draw_plate(dish.ingredients, size, rng)).save(image, quality=90)
+    partial_recipe = recipe.with_suffix(".partial")
+    partial_recipe.write_text(json.dumps(_recipe(number, dish), indent=1) + "\n")
+    partial_recipe.replace(recipe)
+
+
+def _recipe(number: int, dish: Dish) -> dict[str, Any]:
+    """Return a recipe with keys of Yummly's, and what is on the plate in our own words as `synthetic`."""
+    shown = [i.name for i in INGREDIENTS if i.name in dish.ingredients and i.shape]
+    return {
+        "id": f"synthetic-{number:05d}",
+        "name": f"{dish.cuisine} plate with {' and '.join(shown[:2])}",
+        "ingredientLines": list(dish.lines),
+        "attributes": {"cuisine": [dish.cuisine]},
+        "synthetic": list(dish.ingredients),
+    }
+
+
+def _is_there(root: Path, settings: dict[str, Any]) -> bool:
+    """Whether the set is made already; anything else in the folder is an error."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    path = root / SETTINGS_FILE
+    if not path.is_file():
+        raise FileExistsError(f"{root} exists and holds no synthetic set of recipes: {_ADVICE}")
+    try:
+        found = read_json(path)
+    except ValueError as error:
+        raise FileExistsError(f"{error}: {_ADVICE}") from error
+    if found != settings:
+        raise FileExistsError(f"{root} holds a set with other settings: expected {settings}, got {found}: {_ADVICE}")
+    return True
+
+
+def _check(count: int, seed: int, size: tuple[int, int], workers: int | None) -> None:
+    if count < 1 or (workers is not None and workers < 1):
+        raise ValueError(f"expected at least one recipe and one process, got {count} and {workers}")
+    if seed < 0:
+        raise ValueError(f"expected a seed that is not negative, got {seed}")
+    if len(size) != 2 or min(size) < MIN_SIDE:
+        raise ValueError(f"expected pictures of at least {MIN_SIDE} x {MIN_SIDE} pixels, got {size}")
