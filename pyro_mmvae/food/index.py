@@ -45,13 +45,13 @@ class RecipeIndex(NamedTuple):
         told: what was left out when the index was made, by reason, and in words.
     """
 
-    ids: NDArray[np.bytes_]
+    ids: NDArray[Any]
     split: NDArray[np.uint8]
-    images: NDArray[np.bytes_]
+    images: NDArray[Any]
     image_ends: NDArray[np.int64]
     foods: NDArray[np.int32]
     food_ends: NDArray[np.int64]
-    names: NDArray[np.bytes_]
+    names: NDArray[Any]
     told: dict[str, Any]
 
     @classmethod
