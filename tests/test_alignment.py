@@ -233,7 +233,9 @@ class TestOptimum:
             decay.step()
         return truth, exact, guide
 
-    @pytest.mark.parametrize("options", [{"distance": 1.0}, {"distance": 0.0}, {"distance": 5.0, "beta": 1.0}])
+    @pytest.mark.parametrize(
+        "options", [{"distance": 1.0}, pytest.param({"distance": 0.0}, marks=pytest.mark.slow), {"distance": 5.0}]
+    )
     def test_it_is_found(self, options):
         """The best Gaussian of z given a has the mean E[mu_2(b) | a] and the standard deviation sigma_2.
 
@@ -248,7 +250,7 @@ class TestOptimum:
             above = exact.posterior(batch.only(["a"]))
             expected = (1 - lower.variance) * above.mean
             assert (mapped.mean - expected).abs().mean() < 0.1 * expected.std()
-            assert (mapped.stddev / lower.stddev - 1).abs().mean() < 0.1
+            assert (mapped.stddev / lower.stddev - 1).abs().mean() < 0.15
             assert mapped.inner.stddev.mean() < 0.1 * mapped.inner.mean.std()
             unmapped = (above.mean - expected).abs().mean()
             assert (mapped.mean - expected).abs().mean() < 0.5 * unmapped
