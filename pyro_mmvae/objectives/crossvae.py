@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pyro_mmvae.objective import Objective
-from pyro_mmvae.schedules import Weight, scaled
+from pyro_mmvae.schedules import Weight, check_weight, scaled
 from pyro_mmvae.table import Table, Term, inputs_of, weights_of
 
 
@@ -35,6 +35,7 @@ def crossvae(
         ValueError: names or weights that `Term` refuses; a pair of something else, one twice, or none.
     """
     names, weights = inputs_of(inputs), weights_of(targets)
+    check_weight(beta, "beta")
     chosen = [(m, n) for m in names for n in weights] if pairs is None else [tuple(pair) for pair in pairs]
     if wrong := [p for p in chosen if len(p) != 2 or p[0] not in names or p[1] not in weights]:
         raise ValueError(

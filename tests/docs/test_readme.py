@@ -238,3 +238,12 @@ def test_phases():
     _, losses = history.series("train/loss")
     assert losses[19] < losses[0]
     assert losses[49] < losses[40]
+
+
+def test_alignment():
+    scope = runpy.run_path(str(SNIPPETS / "alignment.py"))
+    truth = scope["batch"].data["motion"]
+    spread = truth.var(0).mean()
+    for name in ("mapped", "with_mapper", "without"):
+        assert (scope[name] - truth).square().mean() < 0.5 * spread, name
+    assert (scope["guessed"] == scope["label"]).float().mean() > 0.8
