@@ -12,7 +12,7 @@ from support import build as objective_of
 from torch import nn
 from torch.nn.functional import one_hot
 
-from pyro_mmvae import Batch, Modality, MultimodalVAE, guides
+from pyro_mmvae import Batch, Guide, Modality, MultimodalVAE, guides
 from pyro_mmvae.estimators import annealed_log_likelihood, log_likelihood, to_inference_data
 from pyro_mmvae.estimators.annealing import Annealing
 from pyro_mmvae.guides.poe import PoE
@@ -299,8 +299,9 @@ def hidden(value: float, fresh: bool) -> Batch:
 
 def with_batch_statistics(module: nn.Module) -> nn.Module:
     """Put batch normalisation behind every encoder, which shows a sample what its neighbours have."""
-    for name, encoder in module.encoders.items():
-        module.encoders[name] = nn.Sequential(nn.BatchNorm1d(encoder.in_features, momentum=0.5), encoder)
+    for owner in [part for part in module.modules() if isinstance(part, Guide) and "encoders" in part._modules]:
+        for name, encoder in owner.encoders.items():
+            owner.encoders[name] = nn.Sequential(nn.BatchNorm1d(encoder.in_features, momentum=0.5), encoder)
     return module
 
 

@@ -1,68 +1,92 @@
-"""Variational alignment of a sensor with the labels of what it sees."""
+"""Variational alignment: a sound is mapped into the latent space of a motion, and a finished pair gets a mapper."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import lightning
 import torch
-from torch.utils.data import DataLoader
 
 from pyro_mmvae import Batch, Modality, MultimodalVAE
-from pyro_mmvae.alignment import alignment_phases
+from pyro_mmvae.alignment import alignment_phases, latent_classifier, mapper_phase
+from pyro_mmvae.data.loader import EpochLoader, make_loader
+from pyro_mmvae.data.samples import InMemory
 from pyro_mmvae.guides.mapper import Mapper
-from pyro_mmvae.likelihoods import Multilabel
+from pyro_mmvae.guides.poe import PoE
+from pyro_mmvae.likelihoods import Categorical, Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
-from pyro_mmvae.phases import fit_phases
-from pyro_mmvae.training import Training
+from pyro_mmvae.objectives.cada import cada
+from pyro_mmvae.objectives.crossvae import crossvae
+from pyro_mmvae.phases import Phase, fit_phases
 
-SENSOR, LABELS = 8, 4
-
-
-def system(upper_dim: int = 3, latent_dim: int = 2) -> tuple[MultimodalVAE, Mapper]:
-    """Return the model with its upper branch, and the guide that maps sensor onto labels."""
-    likelihood = Multilabel(LABELS)
-    sensor = Modality("sensor", encoder=MLPEncoder((SENSOR,), (32,)))
-    labels = Modality("labels", likelihood, MLPDecoder(latent_dim, (LABELS,), (32,)), MLPEncoder((LABELS,), (32,)))
-    above = Modality("labels", likelihood, MLPDecoder(upper_dim, (LABELS,), (32,)))  # D1, in the sensor's own space
-    upper = MultimodalVAE([above], upper_dim)
-    model = MultimodalVAE([labels], latent_dim, branches={"upper": upper})
-    return model, Mapper([sensor, labels], latent_dim, upper_dim=upper_dim)
+torch.manual_seed(0)
+cause = torch.randn(400, 2)
+batch = Batch.of({"sound": cause @ torch.randn(2, 10), "motion": cause @ torch.randn(2, 4)})
+folder = Path(mkdtemp())
 
 
-def scenes(count: int) -> Batch:
-    """Return scenes of four things, each there or not, and what the sensor makes of them."""
-    generator = torch.Generator().manual_seed(0)
-    mixing = torch.randn(LABELS, SENSOR, generator=generator)
-    there = (torch.rand(count, LABELS, generator=generator) < 0.4).float()
-    return Batch.of({"sensor": there @ mixing + 0.1 * torch.randn(count, SENSOR, generator=generator), "labels": there})
+class Data(lightning.LightningDataModule):
+    """Batches of the samples."""
+
+    def train_dataloader(self) -> EpochLoader[Batch]:
+        """Return them in a new order in each epoch."""
+        return make_loader(InMemory(batch), 100, shuffle=True)
 
 
-class Scenes(lightning.LightningDataModule):
-    """Batches of 50."""
-
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Return them, whole batches at a time."""
-        batch = scenes(1000)
-        return DataLoader([batch[start : start + 50] for start in range(0, 1000, 50)], batch_size=None)
-
-
-def main(epochs: tuple[int, int, int] = (10, 10, 5)) -> float:
-    """Train the three phases; return the share of labels that are right, from the sensor through the mapper."""
-    model, guide = system()
-    fit_phases(
-        alignment_phases(guide.inputs, ["labels"], epochs, beta=0.05, distance=1.0),
-        model,
-        guide,
-        Scenes(),
-        make_trainer=lambda phase, number: lightning.Trainer(
-            max_epochs=phase.epochs, logger=False, enable_checkpointing=False, enable_progress_bar=False
-        ),
-        make_training=lambda loss, phase, number: Training(loss, learning_rate=1e-2),
+def trainer(phase: Phase, number: int) -> lightning.Trainer:
+    """Return a trainer that writes nothing."""
+    return lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=phase.epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
     )
-    batch = scenes(200)
-    with torch.no_grad():
-        predicted = model.predict(guide.point(batch.given(["sensor"])), "labels") > 0.5
-    return (predicted == batch.data["labels"].bool()).float().mean().item()
 
 
-if __name__ == "__main__":
-    print(f"{main():.3f} of all labels are right")
+# [system]
+def motion(latent_dim: int) -> Modality:
+    """Return what both branches decode; each has a decoder of its own."""
+    return Modality("motion", Normal((4,), scale=0.3), MLPDecoder(latent_dim, (4,), (32,)))
+
+
+lower, upper = motion(2), motion(8)
+model = MultimodalVAE([lower], 2, branches={"upper": MultimodalVAE([upper], 8)})
+inputs = [
+    Modality("sound", encoder=MLPEncoder((10,), (32,))),
+    Modality("motion", encoder=MLPEncoder((4,), (32,))),
+]
+guide = Mapper(inputs, 2, onto="motion", upper_dim=8, intermediate_dim=4)
+
+phases = alignment_phases(["sound", "motion"], ["motion"], epochs=(20, 20, 10), beta=0.1, mapper={"distance": 2.0})
+fit_phases(phases, model, guide, Data(), make_trainer=trainer)
+
+guide.eval()
+mapped = model.predict(guide.point(batch.given("sound")), "motion")
+# [end of system]
+
+# [finished]
+parts = [
+    Modality(name, Normal((size,), scale=0.3), MLPDecoder(2, (size,), (32,)), MLPEncoder((size,), (32,)))
+    for name, size in (("sound", 10), ("motion", 4))
+]
+baseline, finished = MultimodalVAE(parts, 2), PoE(parts, 2, prior_expert="never")
+names = ["sound", "motion"]
+fit_phases([Phase(cada(names, names, beta=0.1), 20)], baseline, finished, Data(), make_trainer=trainer)
+
+over = Mapper.over(finished, onto="motion", sources=["sound"])
+fit_phases([mapper_phase(over, ["motion"], 20)], baseline, over, Data(), make_trainer=trainer)
+with_mapper = baseline.predict(over.point(batch.given("sound")), "motion")
+without = baseline.predict(over.lower.point(batch.given("sound")), "motion")  # the numbers of before
+# [end of finished]
+
+# [classifier]
+label = (cause[:, 0] > 0).long()
+batch = Batch.of({**batch.data, "label": torch.eye(2)[label]})
+classifier = latent_classifier(finished, "label", Categorical(2))
+phase = Phase(crossvae(["sound", "motion"], ["label"], beta=0.0), 20, trainable=("model",))
+fit_phases([phase], classifier, finished, Data(), make_trainer=trainer)
+guessed = classifier.predict(finished.point(batch.given("sound")), "label").argmax(-1)

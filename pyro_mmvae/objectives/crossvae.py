@@ -34,8 +34,8 @@ def crossvae(
     Raises:
         ValueError: names or weights that `Term` refuses; a pair of something else, one twice, or none.
     """
-    check_weight(beta, "beta")
     names, weights = inputs_of(inputs), weights_of(targets)
+    check_weight(beta, "beta")
     chosen = [(m, n) for m in names for n in weights] if pairs is None else [tuple(pair) for pair in pairs]
     if wrong := [p for p in chosen if len(p) != 2 or p[0] not in names or p[1] not in weights]:
         raise ValueError(

@@ -219,7 +219,8 @@ def limits(name):
     for field, hint in (
         (f.name, typing.get_type_hints(cls, include_extras=True)[f.name]) for f in dataclasses.fields(cls)
     ):
-        args = [kind for kind in get_args(hint) if kind is not Ellipsis] if get_origin(hint) is tuple else [hint]
+        several = next((part for part in (hint, *get_args(hint)) if get_origin(part) is tuple), None)
+        args = [kind for kind in get_args(several) if kind is not Ellipsis] if several else [hint]
         outside = []
         for meta in metas(hint):
             outside += ["nan", "inf"] if "float" in str(hint) else []
