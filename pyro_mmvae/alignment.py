@@ -8,7 +8,6 @@ from typing import Any
 from torch import nn
 
 from pyro_mmvae.guide import Guide
-from pyro_mmvae.guides.mapper import Mapper
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.modality import Modality
 from pyro_mmvae.model import MultimodalVAE
@@ -66,15 +65,17 @@ def alignment_phases(
     ]
 
 
-def mapper_phase(mapper: Mapper, targets: Mapping[str, Weight] | Sequence[str], epochs: int, **options: Any) -> Phase:
+def mapper_phase(
+    inputs: Sequence[str], targets: Mapping[str, Weight] | Sequence[str], epochs: int, **options: Any
+) -> Phase:
     """Return the phase that trains a mapper on top of a finished pair, which stays as it is to the last bit.
 
     Build the guide by `Mapper.over(guide, onto, sources)`, and train it with the pair's own model:
-    `fit_phases([mapper_phase(mapper, targets, epochs)], model, mapper, data, ...)`. Without the mapper the pair's
-    numbers are those of before: its guide is `mapper.lower`.
+    `fit_phases([mapper_phase(mapper.inputs, targets, epochs)], model, mapper, data, ...)`. Without the mapper the
+    pair's numbers are those of before: its guide is `mapper.lower`.
 
     Args:
-        mapper: over the finished guide.
+        inputs: of the mapper; the last one is what is mapped onto.
         targets: what the model decodes from mapped draws.
         epochs: how many.
         options: of `variational_alignment`.
@@ -82,8 +83,7 @@ def mapper_phase(mapper: Mapper, targets: Mapping[str, Weight] | Sequence[str], 
     Raises:
         ValueError: see `variational_alignment`.
     """
-    objective = variational_alignment(mapper.inputs, targets, part="mapper", onto=mapper.onto, **options)
-    return Phase(objective, epochs, MAPPER, "mapper")
+    return Phase(variational_alignment(inputs, targets, part="mapper", **options), epochs, MAPPER, "mapper")
 
 
 def latent_classifier(guide: Guide, name: str, likelihood: Likelihood) -> MultimodalVAE:
