@@ -65,15 +65,17 @@ def alignment_phases(
     ]
 
 
-def mapper_phase(guide: Guide, targets: Mapping[str, Weight] | Sequence[str], epochs: int, **options: Any) -> Phase:
+def mapper_phase(
+    inputs: Sequence[str], targets: Mapping[str, Weight] | Sequence[str], epochs: int, **options: Any
+) -> Phase:
     """Return the phase that trains a mapper on top of a finished pair, which stays as it is to the last bit.
 
     Build the guide by `Mapper.over(guide, onto, sources)`, and train it with the pair's own model:
-    `fit_phases([mapper_phase(guide, targets, epochs)], model, guide, data, ...)`. Without the mapper the pair's
-    numbers are those of before: its guide is `guide.lower`.
+    `fit_phases([mapper_phase(mapper.inputs, targets, epochs)], model, mapper, data, ...)`. Without the mapper the
+    pair's numbers are those of before: its guide is `mapper.lower`.
 
     Args:
-        guide: the mapper over the finished one; the last input is what it maps onto.
+        inputs: of the mapper; the last one is what is mapped onto.
         targets: what the model decodes from mapped draws.
         epochs: how many.
         options: of `variational_alignment`.
@@ -81,8 +83,7 @@ def mapper_phase(guide: Guide, targets: Mapping[str, Weight] | Sequence[str], ep
     Raises:
         ValueError: see `variational_alignment`.
     """
-    objective = variational_alignment(guide.inputs, targets, part="mapper", **options)
-    return Phase(objective, epochs, MAPPER, "mapper")
+    return Phase(variational_alignment(inputs, targets, part="mapper", **options), epochs, MAPPER, "mapper")
 
 
 def latent_classifier(guide: Guide, name: str, likelihood: Likelihood) -> MultimodalVAE:

@@ -221,7 +221,7 @@ class TestOptimum:
         exact = PoE(parts, 2, prior_expert="always").double()
         truth.set_exact_experts(exact)
         guide = Mapper.over(exact, "b").double()
-        loss = mapper_phase(guide, ["b"], 1, **options).objective(truth.model(), guide)
+        loss = mapper_phase(guide.inputs, ["b"], 1, **options).objective(truth.model(), guide)
         loss.elbo.validate = False
         batch = truth.sample(2000, seed=5)
         optimiser = torch.optim.Adam(guide.mappers.parameters(), lr=0.03)
@@ -278,7 +278,7 @@ class TestOverAFinishedPair:
             mean = copy.deepcopy(finished).eval().posterior(batch.given(["a"])).mean
         guide = Mapper.over(finished, "c", ["a"])
         start = states(model, guide)
-        fit([mapper_phase(guide, ["c"], 2, distance=2.0)], model, guide, tmp_path)
+        fit([mapper_phase(guide.inputs, ["c"], 2, distance=2.0)], model, guide, tmp_path)
         assert not moved(before, states(model, finished))
         assert {n.split(".")[1] for n in moved(start, states(model, guide))} == {"mappers"}
         with torch.no_grad():

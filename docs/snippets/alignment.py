@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 import lightning
 import torch
 
-from pyro_mmvae import Batch, Modality, MultimodalVAE
+from pyro_mmvae import Batch, Loss, Modality, MultimodalVAE
 from pyro_mmvae.alignment import alignment_phases, latent_classifier, mapper_phase
 from pyro_mmvae.data.loader import EpochLoader, make_loader
 from pyro_mmvae.data.samples import InMemory
@@ -19,6 +19,7 @@ from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.objectives.cada import cada
 from pyro_mmvae.objectives.crossvae import crossvae
 from pyro_mmvae.phases import Phase, fit_phases
+from pyro_mmvae.training import Training
 
 torch.manual_seed(0)
 cause = torch.randn(400, 2)
@@ -47,6 +48,11 @@ def trainer(phase: Phase, number: int) -> lightning.Trainer:
     )
 
 
+def training(loss: Loss, phase: Phase, number: int) -> Training:
+    """Return the options of a phase."""
+    return Training(loss, learning_rate=1e-2)
+
+
 # [system]
 def motion(latent_dim: int) -> Modality:
     """Return what both branches decode; each has a decoder of its own."""
@@ -62,7 +68,7 @@ inputs = [
 guide = Mapper(inputs, 2, onto="motion", upper_dim=8, intermediate_dim=4)
 
 phases = alignment_phases(["sound", "motion"], ["motion"], epochs=(20, 20, 10), beta=0.1, mapper={"distance": 2.0})
-fit_phases(phases, model, guide, Data(), make_trainer=trainer)
+fit_phases(phases, model, guide, Data(), make_trainer=trainer, make_training=training)
 
 guide.eval()
 mapped = model.predict(guide.point(batch.given("sound")), "motion")
@@ -75,10 +81,14 @@ parts = [
 ]
 baseline, finished = MultimodalVAE(parts, 2), PoE(parts, 2, prior_expert="never")
 names = ["sound", "motion"]
-fit_phases([Phase(cada(names, names, beta=0.1), 20)], baseline, finished, Data(), make_trainer=trainer)
+fit_phases(
+    [Phase(cada(names, names, beta=0.1), 20)], baseline, finished, Data(), make_trainer=trainer, make_training=training
+)
 
 over = Mapper.over(finished, onto="motion", sources=["sound"])
-fit_phases([mapper_phase(over, ["motion"], 20)], baseline, over, Data(), make_trainer=trainer)
+fit_phases(
+    [mapper_phase(over.inputs, ["motion"], 40)], baseline, over, Data(), make_trainer=trainer, make_training=training
+)
 with_mapper = baseline.predict(over.point(batch.given("sound")), "motion")
 without = baseline.predict(over.lower.point(batch.given("sound")), "motion")  # the numbers of before
 # [end of finished]
@@ -88,5 +98,5 @@ label = (cause[:, 0] > 0).long()
 batch = Batch.of({**batch.data, "label": torch.eye(2)[label]})
 classifier = latent_classifier(finished, "label", Categorical(2))
 phase = Phase(crossvae(["sound", "motion"], ["label"], beta=0.0), 20, trainable=("model",))
-fit_phases([phase], classifier, finished, Data(), make_trainer=trainer)
+fit_phases([phase], classifier, finished, Data(), make_trainer=trainer, make_training=training)
 guessed = classifier.predict(finished.point(batch.given("sound")), "label").argmax(-1)
