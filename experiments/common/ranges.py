@@ -60,7 +60,7 @@ def typed(value: Any, hint: Any, where: str) -> Any:
     """
     try:
         return msgspec.convert(value, hint, dec_hook=_path)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:  # the latter of half a character
         words = str(error)
         for old, new in _WORDS.items():
             words = words.replace(old, new)

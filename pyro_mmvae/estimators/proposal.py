@@ -67,8 +67,11 @@ def scored_draws(proposal: Proposal, count: int) -> tuple[Tensor, Tensor]:
     One draw is made after the other, so that the random stream does not know how many are made at once. Each is scored
     under the density given its own inner draw, if the proposal has any (see `Hierarchical`).
     """
-    each = [redrawn(proposal) for _ in range(count)]
-    z = torch.stack([one.sample() for one in each])
+    each, draws = [], []
+    for _ in range(count):
+        each.append(redrawn(proposal))
+        draws.append(each[-1].sample())
+    z = torch.stack(draws)
     if all(one is proposal for one in each):
         return z, proposal.log_prob(z)
     return z, torch.stack([one.log_prob(draw) for one, draw in zip(each, z, strict=True)])

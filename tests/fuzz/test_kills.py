@@ -47,7 +47,8 @@ def interrupted(words, folder, after, how):
     """Run a command that is likely not to come to its end; it must not mind."""
     code, said = run(words, folder, after, how)
     assert code in ((0, -signal.SIGKILL) if how == signal.SIGKILL else (0, 130)), said[-3000:]
-    assert "Traceback" not in said, said[-3000:]
+    if "Exception ignored in" not in said:  # Ctrl-C in the middle of a `__del__`, which Python prints and forgets
+        assert "Traceback" not in said, said[-3000:]
     return code
 
 

@@ -359,3 +359,16 @@ def test_nothing_to_map_is_the_lower_branch():
     lower = guide.lower.posterior(batch)
     torch.testing.assert_close(guide.posterior(batch).mean, lower.mean)
     assert isinstance(guide.posterior(batch), Independent)
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_likelihoods_do_not_depend_on_chunks(rows):
+    """A draw of z follows its own inner draw, so that the random stream does not know how many are made at once."""
+    truth = LinearGaussian({"a": 3, "b": 2}, latent_dim=2, seed=1)
+    guide = Mapper(truth.modalities(), 2).double()
+    model, batch = truth.model(), truth.sample(6, seed=2)
+    found, whole = (
+        log_likelihood(model, guide, batch, of=["b"], given=["a"], num_samples=20, seed=3, chunk_rows=n)
+        for n in (rows, 10_000)
+    )
+    torch.testing.assert_close(found.value, whole.value)
