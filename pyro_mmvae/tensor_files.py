@@ -42,6 +42,18 @@ def read_tensors(path: str | Path, map_location: Any = "cpu", *, old_format: boo
     return content
 
 
+def read_weights(path: str | Path, *, old_format: bool = False) -> dict[str, Tensor]:
+    """Return the state dict in a file: `read_tensors`, and nothing but finite tensors by name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or holds anything else.
+    """
+    state = {str(name): value for name, value in read_tensors(path, old_format=old_format).items()}
+    check_weights(state, path)
+    return state
+
+
 def check_weights(state: Mapping[str, Any], path: str | Path) -> None:
     """Refuse what cannot be weights.
 

@@ -16,10 +16,9 @@ from pyro_mmvae.data.shapes import rendered_shapes
 from pyro_mmvae.experiments.entangled.config import Config
 from pyro_mmvae.experiments.entangled.cvae import ConditionalVAE
 from pyro_mmvae.files import made_once
-from pyro_mmvae.tensor_files import check_weights, load_weights, read_tensors
+from pyro_mmvae.tensor_files import load_weights, read_weights
 
-NAMES = ("a", "b")
-SHAPES = 4000
+NAMES, SHAPES = ("a", "b"), 4000
 
 
 def unimodal_set(config: Config, name: str) -> LabelledImages:
@@ -46,9 +45,7 @@ def autoencoder(config: Config, name: str) -> ConditionalVAE:
     path = made_once(autoencoder_path(config, name), partial(_train, config, name))
     model = ConditionalVAE(config)
     try:
-        state = read_tensors(path)
-        check_weights(state, path)
-        load_weights(model, state, f"{path} is of another network")
+        load_weights(model, read_weights(path), f"{path} is of another network")
     except ValueError as error:
         raise ValueError(f"{error}; delete it to train again") from error
     return model.eval()
@@ -72,6 +69,5 @@ def _train(config: Config, name: str, path: Path) -> None:
     grey = TensorDataset(images.images.flatten(1).float() / 255, images.labels)
     loader = DataLoader(grey, config.batch_size, shuffle=True, generator=order)
     quiet: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
-    trainer = lightning.Trainer(accelerator=config.device, devices=1, max_epochs=config.cvae_epochs, **quiet)
-    trainer.fit(model, loader)
+    lightning.Trainer(accelerator=config.device, devices=1, max_epochs=config.cvae_epochs, **quiet).fit(model, loader)
     torch.save(model.state_dict(), path)

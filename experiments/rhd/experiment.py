@@ -14,13 +14,13 @@ from pyro_mmvae.experiments.rhd.alignment import branches, phases, upper_branch
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
 from pyro_mmvae.experiments.rhd.config import RULES, Config
 from pyro_mmvae.experiments.rhd.data import HandData
-from pyro_mmvae.experiments.rhd.figures import draw_figures
 from pyro_mmvae.experiments.rhd.networks import build_modalities
 from pyro_mmvae.experiments.rhd.predict import predict_folder
 from pyro_mmvae.experiments.rhd.presets import published
-from pyro_mmvae.experiments.rhd.report import report
 from pyro_mmvae.experiments.rhd.reuse import evaluate_run
 from pyro_mmvae.hands.evaluation import judge
+from pyro_mmvae.hands.plots.judged import draw_figures
+from pyro_mmvae.hands.report import report
 from pyro_mmvae.hands.training import HandTraining
 from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pyro_mmvae.recorded import Recorded
-from pyro_mmvae.tensor_files import check_weights, read_tensors
+from pyro_mmvae.tensor_files import read_weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -44,17 +44,11 @@ def imagenet_weights(weights: Any, path: str | Path | None = None) -> dict[str, 
         ValueError: the file is damaged, or holds more than tensors, or NaN.
     """
     if path is not None:
-        return _read(path)
+        return read_weights(path, old_format=True)
     try:
         return weights.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError) as error:
         raise ConnectionError(_advice(weights, error)) from error
-
-
-def _read(path: str | Path) -> dict[str, Tensor]:
-    state = {str(name): value for name, value in read_tensors(path, old_format=True).items()}
-    check_weights(state, path)
-    return state
 
 
 def _advice(weights: Any, error: Exception) -> str:

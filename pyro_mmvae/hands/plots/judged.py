@@ -1,4 +1,4 @@
-"""Figures of a run of the hand experiment."""
+"""All figures of what a trained model did on hands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of a run as text."""
+"""What a trained model did on hands, as text."""
 
 from __future__ import annotations
 
