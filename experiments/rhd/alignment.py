@@ -18,12 +18,11 @@ from pyro_mmvae.schedules import Weight
 
 
 def upper_branch(config: Config, guide: Guide) -> MultimodalVAE:
-    """Return the model that decodes the pose from the sources' own latent space (D1)."""
+    """Return the model that decodes the targets from the sources' own latent space (D1)."""
     assert isinstance(guide, Mapper)
     assert guide.upper is not None
     above = replace(config, latent_dim=guide.upper.latent_dim)
-    pose = next(m for m in build_modalities(above, encoders=False) if m.name == guide.onto)
-    return MultimodalVAE([pose], above.latent_dim)
+    return MultimodalVAE(build_modalities(above, encoders=False), above.latent_dim)
 
 
 def phases(
