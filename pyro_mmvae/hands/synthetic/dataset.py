@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pyro_mmvae.data.making import SETTINGS_FILE as SETTINGS_FILE
+from pyro_mmvae.data.making import check_numbers, is_there, made, make_set
 from pyro_mmvae.hands.rhd_format import SPLITS, encode_depth, sample_paths, write_annotations
 
-from .making import SETTINGS_FILE as SETTINGS_FILE
-from .making import check_numbers, is_there, made, make_set
 from .render import renderer_named
 from .scene import sample_scene
 

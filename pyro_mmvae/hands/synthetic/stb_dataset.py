@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from pyro_mmvae.data.making import check_numbers, is_there, made, make_set
 from pyro_mmvae.hands import stb_format as stb
 
-from .making import check_numbers, is_there, made, make_set
 from .render import renderer_named
 from .stb_scene import sample_stb_frame, setting_of
 

@@ -69,7 +69,7 @@ def made(
     """
     processes = workers or min(os.cpu_count() or 1, len(tasks) * images // _WORTH_A_PROCESS)
     with _results(job, tasks, processes) as results:
-        yield from tqdm(results, total=len(tasks), desc="rendering hands", unit="image", disable=not progress)
+        yield from tqdm(results, total=len(tasks), desc="drawing", unit="image", disable=not progress)
 
 
 @contextmanager
