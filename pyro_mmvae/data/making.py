@@ -56,7 +56,12 @@ def make_set(root: Path, settings: dict, fill: Callable[[Path], None]) -> Path:
 
 
 def made(
-    job: Callable[[Task], Made], tasks: Sequence[Task], workers: int | None, images: int, progress: bool
+    job: Callable[[Task], Made],
+    tasks: Sequence[Task],
+    workers: int | None,
+    images: int,
+    progress: bool,
+    done: int = 0,
 ) -> Iterator[Made]:
     """Does a job for all tasks, here or in other processes, and yields the results in order.
 
@@ -66,10 +71,12 @@ def made(
         workers: processes. None: one per core, fewer for a small set.
         images: that one task draws.
         progress: show a bar.
+        done: tasks that were done before, for the bar.
     """
     processes = workers or min(os.cpu_count() or 1, len(tasks) * images // _WORTH_A_PROCESS)
     with _results(job, tasks, processes) as results:
-        yield from tqdm(results, total=len(tasks), desc="drawing", unit="image", disable=not progress)
+        total = done + len(tasks)
+        yield from tqdm(results, "drawing", total, unit="image", initial=done, disable=not progress)
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def test_other_sets_and_other_things_are_left_alone(tmp_path):
         make(tmp_path / "food", seed=3)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes").write_text("")
-    with pytest.raises(FileExistsError, match="holds no synthetic set"):
+    with pytest.raises(FileExistsError, match="holds no finished synthetic set"):
         make(tmp_path / "mine")
 
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from PIL import Image
-from tqdm import tqdm
 
+from pyro_mmvae.data.making import SETTINGS_FILE, is_there, made
 from pyro_mmvae.files import read_json
 from pyro_mmvae.food.yummly import sample_paths
 
@@ -25,10 +21,7 @@ from .menu import INGREDIENTS, Dish, sample_dish
 from .plate import draw_plate
 
 VERSION = 1  # raise it when the same settings would give another set
-SETTINGS_FILE = "synthetic.json"
 MIN_SIDE = 24
-_WORTH_A_PROCESS = 64  # pictures; starting one takes as long as drawing them
-_ADVICE = "give another folder, or delete this one to have it made anew"
 
 
 def generate(
@@ -66,11 +59,11 @@ def generate(
     _check(count, seed, size, workers)
     settings = {"version": VERSION, "count": count, "seed": seed, "size": list(size)}
     root = Path(root)
-    if _is_there(root, settings):
+    if is_there(root, settings):
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(root.with_name(f".{root.name}.lock")):
-        if not _is_there(root, settings):
+        if not is_there(root, settings):
             folder = root.with_name(f".{root.name}.unfinished")
             _begin(folder, settings)
             _draw_all(folder, settings, workers, progress)
@@ -104,24 +97,8 @@ def _draw_all(folder: Path, settings: dict[str, Any], workers: int | None, progr
     there = {entry.name for entry in os.scandir(metadata)}
     left = [i for i in range(1, count + 1) if sample_paths(metadata, metadata, i)[0].name not in there]
     job = partial(_write_one, folders=_folders(folder, count), seed=settings["seed"], size=tuple(settings["size"]))
-    processes = workers or min(os.cpu_count() or 1, len(left) // _WORTH_A_PROCESS)
-    with tqdm(total=count, initial=count - len(left), desc="cooking", unit="plate", disable=not progress) as bar:
-        if processes <= 1 or len(left) < 2:
-            for number in left:
-                job(number)
-                bar.update()
-            return
-        # A forked child would inherit the locks of whatever threads torch has started.
-        context = get_context("forkserver" if sys.platform == "linux" else "spawn")
-        with closing(_Pool(min(processes, len(left)), mp_context=context)) as pool:
-            for _ in pool.map(job, left, chunksize=max(1, min(16, len(left) // (4 * processes)))):
-                bar.update()
-
-
-class _Pool(ProcessPoolExecutor):
-    def close(self) -> None:
-        """Leave early: what has not begun is dropped."""
-        self.shutdown(cancel_futures=True)
+    for _ in made(job, left, workers, 1, progress, done=count - len(left)):
+        pass
 
 
 def _write_one(number: int, *, folders: tuple[Path, Path], seed: int, size: tuple[int, int]) -> None:
@@ -145,22 +122,6 @@ def _recipe(number: int, dish: Dish) -> dict[str, Any]:
         "attributes": {"cuisine": [dish.cuisine]},
         "synthetic": list(dish.ingredients),
     }
-
-
-def _is_there(root: Path, settings: dict[str, Any]) -> bool:
-    """Whether the set is made already; anything else in the folder is an error."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    path = root / SETTINGS_FILE
-    if not path.is_file():
-        raise FileExistsError(f"{root} exists and holds no synthetic set of recipes: {_ADVICE}")
-    try:
-        found = read_json(path)
-    except ValueError as error:
-        raise FileExistsError(f"{error}: {_ADVICE}") from error
-    if found != settings:
-        raise FileExistsError(f"{root} holds a set with other settings: expected {settings}, got {found}: {_ADVICE}")
-    return True
 
 
 def _check(count: int, seed: int, size: tuple[int, int], workers: int | None) -> None:
