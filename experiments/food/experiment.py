@@ -13,9 +13,8 @@ from pyro_mmvae.alignment import alignment_phases
 from pyro_mmvae.experiments.common import experiment
 from pyro_mmvae.experiments.common.by_name import built
 from pyro_mmvae.experiments.common.columns import Column
-from pyro_mmvae.experiments.common.configuration import options
 from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
-from pyro_mmvae.experiments.food.config import Config, VocabularyOptions
+from pyro_mmvae.experiments.food.config import ALIGNMENT, Config, VocabularyOptions
 from pyro_mmvae.experiments.food.data import VOCABULARY, FoodData, Recipes
 from pyro_mmvae.experiments.food.evaluation import MAPPED_RECIPES, UPPER, Judged, closeness, latent_points
 from pyro_mmvae.experiments.food.figures import draw_figures
@@ -24,7 +23,6 @@ from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
 from pyro_mmvae.food.vocabulary import Vocabulary
 from pyro_mmvae.likelihoods import Multilabel, Normal
 from pyro_mmvae.networks import DCGANDecoder, DenseNetEncoder, MLPDecoder, MLPEncoder, ResNetEncoder
-from pyro_mmvae.objectives.variational_alignment import variational_alignment
 from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight
 
@@ -52,16 +50,16 @@ class Experiment(experiment.Experiment[Config]):
 
     def modalities(self) -> list[Modality]:
         """Return picture and ingredients; the picture is decoded by objectives that decode all they look at."""
-        ingredients = self._ingredients(MLPEncoder((self.labels,), widths=()))
+        ingredients = self._ingredients(self.config.latent_dim, MLPEncoder((self.labels,), widths=()))
         if self.config.aligned:
             return [Modality(IMAGE, encoder=self._encoder()), ingredients]
         side = self.config.crop
         picture = Modality(IMAGE, Normal((3, side, side), scale=1.0), self._image_decoder(), self._encoder())
         return [picture, ingredients]
 
-    def _ingredients(self, encoder: nn.Module | None = None) -> Modality:
+    def _ingredients(self, latent_dim: int, encoder: nn.Module | None = None) -> Modality:
         """Return the ingredients with networks of one fully connected layer, as the paper has them."""
-        decoder = MLPDecoder(self.config.latent_dim, (self.labels,), widths=())
+        decoder = MLPDecoder(latent_dim, (self.labels,), widths=())
         return Modality(INGREDIENTS, Multilabel(self.labels), decoder, encoder)
 
     def _encoder(self) -> nn.Module:
@@ -84,31 +82,16 @@ class Experiment(experiment.Experiment[Config]):
         image = {} if config.aligned else {IMAGE: config.lambda_image}
         return {**image, INGREDIENTS: config.lambda_ingredients}
 
-    def pair(self) -> tuple[MultimodalVAE, Guide]:
-        """Return model and guide, not trained; the model of the upper branch is the model's branch."""
-        model, guide = super().pair()
+    def branches(self, guide: Guide) -> dict[str, MultimodalVAE]:
+        """Return the upper branch, which decodes the ingredients from the picture's own latent space."""
         if not self.config.aligned:
-            return model, guide
+            return {}
         latent = guide.branches[UPPER].latent_dim
-        decoder = MLPDecoder(latent, (self.labels,), widths=())
-        above = MultimodalVAE([Modality(INGREDIENTS, Multilabel(self.labels), decoder)], latent)
-        return MultimodalVAE([self._ingredients()], self.config.latent_dim, branches={UPPER: above}), guide
+        return {UPPER: MultimodalVAE([self._ingredients(latent)], latent)}
 
     def objective(self, guide: Guide, steps: int) -> Objective:
-        """Return the objective, by which a finished run is judged; phases train parts of it."""
-        if not self.config.aligned:
-            return super().objective(guide, steps)
-        pairs, given = self.config.objective_options, self._alignment(steps)
-        found: Objective = built(
-            "objective", self.config.objective or "", variational_alignment, guide.inputs, self.targets(),
-            pairs=pairs, **given,
-        )  # fmt: skip
-        return found
-
-    def _alignment(self, steps: int) -> dict[str, Any]:
-        given = {"beta": self.beta(steps), "num_particles": self.config.particles, "distance": self.config.distance}
-        chosen = {"upper_targets": self.targets(), "onto": INGREDIENTS, **given}
-        return {n: v for n, v in chosen.items() if n not in options(self.config.objective_options)}
+        """Return the objective; of variational alignment that of its last phase."""
+        return self.phases(guide, steps)[-1].objective if self.config.aligned else super().objective(guide, steps)
 
     def phases(self, guide: Guide, steps_per_epoch: int) -> list[Phase]:
         """Return the paper's three phases; one for other objectives."""
@@ -116,11 +99,15 @@ class Experiment(experiment.Experiment[Config]):
         if not config.aligned:
             return super().phases(guide, steps_per_epoch)
         first = config.epochs - config.mapper_epochs - config.joint_epochs
-        plan = (first, config.mapper_epochs, config.joint_epochs)
         # Beta rises in the first phase alone: each has steps of its own.
         end = {"beta": config.beta_end}
-        given = self._alignment(max(first, 1) * steps_per_epoch) | options(config.objective_options)
-        return alignment_phases(guide.inputs, self.targets(), plan, mapper=end, everything=end, **given)
+        given: dict[str, Any] = {"onto": INGREDIENTS, "distance": config.distance}
+        given |= {"mapper": end, "everything": end, "num_particles": config.particles}
+        given["beta"] = self.beta(max(first, 1) * steps_per_epoch)
+        arguments = (guide.inputs, self.targets(), (first, config.mapper_epochs, config.joint_epochs))
+        pairs = config.objective_options
+        found: list[Phase] = built("objective", ALIGNMENT, alignment_phases, *arguments, pairs=pairs, **given)
+        return found
 
     def data(self) -> FoodData:
         """Open the data, making the synthetic plates if they are not there, and save the vocabulary with the run."""

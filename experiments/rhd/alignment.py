@@ -8,8 +8,8 @@ from typing import Any
 
 from pyro_mmvae import Guide, MultimodalVAE
 from pyro_mmvae.alignment import alignment_phases
-from pyro_mmvae.experiments.common.configuration import options
-from pyro_mmvae.experiments.rhd.config import Config
+from pyro_mmvae.experiments.common.by_name import built
+from pyro_mmvae.experiments.rhd.config import ALIGNMENT, Config
 from pyro_mmvae.experiments.rhd.networks import build_modalities
 from pyro_mmvae.guides.mapper import Mapper
 from pyro_mmvae.hands.evaluation import Judged
@@ -37,18 +37,14 @@ def phases(
         beta: its weight in a phase of so many steps.
         steps_per_epoch: number of training steps in an epoch.
     """
-    rest, epochs = {"beta": config.beta_end}, config.phase_epochs
+    epochs = config.phase_epochs
     assert epochs is not None
-    return alignment_phases(
-        guide.inputs,
-        targets,
-        epochs,
-        mapper=rest,
-        everything=rest,
-        beta=beta(steps_per_epoch * max(epochs[0], 1)),
-        num_particles=config.particles,
-        **options(config.objective_options),
-    )
+    end = {"beta": config.beta_end}
+    given: dict[str, Any] = {"mapper": end, "everything": end, "num_particles": config.particles}
+    given["beta"] = beta(steps_per_epoch * max(epochs[0], 1))
+    arguments, pairs = (guide.inputs, targets, epochs), config.objective_options
+    found: list[Phase] = built("objective", ALIGNMENT, alignment_phases, *arguments, pairs=pairs, **given)
+    return found
 
 
 def branches(judged: Judged) -> dict[str, Any]:

@@ -79,3 +79,12 @@ def test_other_objectives_have_no_phases():
     config = parse_run(Config, ["--guide", "mapper", "--setting", "rp2p", "--objective", "cada"], "")
     assert config.phase_epochs is None
     assert not config.aligned
+
+
+@pytest.mark.parametrize("options", ["distance=far", "foo=1", "part=all", "kl_of=nothing"])
+def test_options_that_alignment_does_not_have_are_told_in_a_line(options, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as error:
+        driver.main("rhd", [*SMALL, "--objective-options", options])
+    assert error.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
