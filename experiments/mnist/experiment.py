@@ -59,7 +59,7 @@ class Experiment(experiment.Experiment[Config]):
         """Return a probability of binary pixels or a density of grey ones; never a "probability" of grey ones."""
         if self.config.binarisation != "none":
             return Bernoulli((PIXELS,))
-        return likelihoods.load(self.config.density)((PIXELS,), self.config.density_scale)  # type: ignore[call-arg]
+        return likelihoods.load(self.config.density)((PIXELS,), self.config.density_scale)
 
     def targets(self) -> dict[str, Weight]:
         """Return the weights of image and label."""

@@ -1,5 +1,7 @@
 """Likelihoods p(x_m | z), one file each; the folder is the list."""
 
+from collections.abc import Callable
+
 from pyro_mmvae.likelihoods.base import Likelihood
 from pyro_mmvae.likelihoods.bernoulli import Bernoulli
 from pyro_mmvae.likelihoods.categorical import Categorical
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-def load(name: str) -> type[Likelihood]:
+def load(name: str) -> Callable[..., Likelihood]:
     """Return the likelihood class that a file of this folder defines, or one's own.
 
     Args:
@@ -39,5 +41,5 @@ def load(name: str) -> type[Likelihood]:
     Raises:
         ValueError: there is no such likelihood.
     """
-    found: type[Likelihood] = load_class(__name__, name, Likelihood)
+    found: Callable[..., Likelihood] = load_class(__name__, name, Likelihood)
     return found
