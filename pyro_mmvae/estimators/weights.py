@@ -89,11 +89,11 @@ class RunningWeights:
         Weights that are all the same have a tail of no shape at all: zero.
         """
         self._shrink()
-        tail = on_host(self._tail[0])
+        tail = on_host(self._tail[0].T)
         if self.num_samples < self._least:
             return torch.full_like(self.largest, torch.nan)
         constant = (self.num_samples - self.effective_size()) < self._rounding * self.num_samples
-        shape = torch.from_numpy(_khat(tail.T.numpy(), self.num_samples)).to(self.largest)
+        shape = torch.from_numpy(_khat(tail.numpy(), self.num_samples)).to(self.largest)
         return torch.where(constant, 0.0, shape)
 
 
