@@ -40,18 +40,18 @@ class Options:
     refine: Count = 0
     """Steps in which each test sample's proposal is improved before it is used."""
     anneal: Literal["prior", "guide", "refined", "laplace"] | None = None
-    """Annealed importance sampling instead of plain: some thousands of decodings for each sample, and tight where k-hat is
-    high. Chains start from a Gaussian fitted to each sample (laplace, the tightest; refined, for what cannot be
-    differentiated twice), from the guide's posterior as it is, or from the prior, which takes hundreds of thousands."""
+    """Annealed importance sampling instead of plain: some thousands of decodings for each sample, and tight where
+    k-hat is high. Chains start from a Gaussian fitted to each sample (laplace, the tightest; refined, for what cannot
+    be differentiated twice), from the guide's posterior as it is, or from the prior, which takes hundreds of thousands."""
     temperatures: Positive | None = None
-    """With --anneal: number of temperatures. None: as many as an effective share of half of the chains takes, or 300
+    """With --anneal: number of temperatures. None: as many as an effective share of 0.6 of the chains takes, or 300
     from the prior."""
-    chains: Positive = 16
+    chains: Positive = 8
     """With --anneal: chains for each test sample; k-hat is told from 40 on."""
     leapfrog: Positive | None = None
-    """With --anneal: Hamiltonian steps at each temperature. None: 2, or 10 from the prior."""
+    """With --anneal: Hamiltonian steps at each temperature. None: 4, or 10 from the prior."""
     simulate: Count | None = None
-    """With --anneal: data points to simulate from the model, whose log-likelihood annealing bounds from below and above;
+    """With --anneal: data points to simulate from the model, whose log-likelihood annealing bounds from both sides;
     the gap is printed beside the estimate and says how far it can be trusted. None: 50, or 0 with --on; 0: none."""
     test_samples: Positive | None = None
     """Test samples, always the same ones. None: all."""

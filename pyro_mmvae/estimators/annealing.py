@@ -40,7 +40,7 @@ class Annealing:
         num_temperatures: steps of the path q_0(z)^(1-t) p(x, z)^t from t = 0 to 1; the bounds close as it grows. None:
             as many as `effective_share` takes, or 300 from the prior.
         num_chains: independent chains C for each data point; k-hat needs 40.
-        leapfrog_steps: of Hamiltonian Monte Carlo, one proposal at each temperature. None: 2, or 10 from the prior.
+        leapfrog_steps: of Hamiltonian Monte Carlo, one proposal at each temperature. None: 4, or 10 from the prior.
         acceptance: rate that the step sizes are tuned for, in a pilot run of their own.
         first_step_size: at the first temperature of the pilot run, in coordinates in which the start is about N(0, I).
         schedule: where the temperatures are: "effective", for each data point so that every step loses the same
@@ -51,12 +51,12 @@ class Annealing:
     """
 
     num_temperatures: int | None = None
-    num_chains: int = 16
+    num_chains: int = 8
     leapfrog_steps: int | None = None
     acceptance: float = 0.8
     first_step_size: float = 0.4
     schedule: Schedule | None = None
-    effective_share: float = 0.5
+    effective_share: float = 0.6
     max_temperatures: int = 200
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ def prepared(
     target = Target(model, batch, of, chunk_rows)
     near = start_of(start, target, batch.given(given), guide)
     far = start == "prior"
-    chains = Chains(target, near, annealing.leapfrog_steps or (10 if far else 2), progress)
+    chains = Chains(target, near, annealing.leapfrog_steps or (10 if far else 4), progress)
     return Prepared(chains, tuned(chains, annealing, far))
 
 

@@ -34,7 +34,7 @@ class State:
 
     @property
     def gain(self) -> Tensor:
-        """log p(x, z) - log q_0(z), `(C, N)`: what a weight gains with temperature."""
+        """Log p(x, z) - log q_0(z), `(C, N)`: what a weight gains with temperature."""
         return self.joint - self.start
 
     def log_density(self, t: Tensor) -> Tensor:

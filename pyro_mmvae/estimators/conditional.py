@@ -49,8 +49,8 @@ def conditional_log_likelihood(
         given_evidence: what the proposal of the evidence looks at; by default those of `on` that the guide encodes.
         num_samples: draws for each of the two.
         seed: of the draws; the evidence has a stream of its own.
-        anneal: estimate the joint, and evidence by "importance", by `annealed_log_likelihood`; evidence from the "prior"
-            stays as it is, with `num_samples` draws.
+        anneal: estimate the joint, and evidence by "importance", by `annealed_log_likelihood`; evidence from the
+            "prior" stays as it is, with `num_samples` draws.
         options: `defensive`, `refine`, `chunk_rows` and `progress` of `log_likelihood`; the first two do not change
             evidence from the prior. With `anneal`: `start`, `chunk_rows` and `progress`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,3 +17,8 @@ def precise(device: torch.device) -> torch.dtype:
 def on_host(value: Tensor) -> Tensor:
     """Return the values in float64 in the computer's own memory; converted there, as devices may lack float64."""
     return value.detach().cpu().double()
+
+
+def from_host(array: np.ndarray, like: Tensor) -> Tensor:
+    """Return numbers in the precision and on the device of a tensor."""
+    return torch.from_numpy(array).to(like.dtype).to(like.device)

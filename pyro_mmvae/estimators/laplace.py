@@ -52,7 +52,9 @@ class Gaussians:
     def sample(self, draws: int) -> Tensor:
         """Return draws, shape `(draws, N, D)`."""
         white = torch.randn(draws, *self.loc.shape[1:], dtype=self.loc.dtype, device=self.loc.device)
-        placed = [loc + torch.einsum("nij,cnj->cni", root, white) for loc, root in zip(self.loc, self.root, strict=True)]
+        placed = [
+            loc + torch.einsum("nij,cnj->cni", root, white) for loc, root in zip(self.loc, self.root, strict=True)
+        ]
         if len(placed) == 1:
             return placed[0]
         chosen = torch.distributions.Categorical(logits=self.log_weight.T).sample((draws,))
@@ -98,8 +100,8 @@ def laplace(posterior: TorchDistribution, target: Target, settings: Laplace) -> 
     values = values.clamp_min(floor)
     root = (vectors * values.rsqrt().unsqueeze(-2)) @ vectors.mT
     inverse = (vectors * values.sqrt().unsqueeze(-2)) @ vectors.mT
-    log_det = 0.5 * values.log().sum(-1)
     step = z + torch.einsum("mnij,mnj->mni", root, torch.einsum("mnij,mnj->mni", root, gradient))
+    log_det = 0.5 * values.log().sum(-1)
     after = target.log_joint_in_chunks(step)
     better = after > value  # False for NaN
     loc = torch.where(better.unsqueeze(-1), step, z)

@@ -13,7 +13,7 @@ from pyro_mmvae.estimators.temperatures import enough, fixed, interpolated, plac
 if TYPE_CHECKING:
     from pyro_mmvae.estimators.annealing import Annealing
 
-PILOT_CHAINS = 8
+PILOT_CHAINS = 4
 PILOT_TEMPERATURES = 16
 _RATE = 0.5
 """How fast step sizes follow the acceptance."""

@@ -22,9 +22,6 @@ from pyro_mmvae.estimators.target import refuse_energies
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 
-REVERSE_CHAINS = 4
-"""Chains in reverse from one exact draw. More of them take away noise, not the bound's slack."""
-
 
 @dataclass(frozen=True)
 class Sandwich:
@@ -35,8 +32,8 @@ class Sandwich:
         lower: estimate by annealing forward; a lower bound in expectation.
         upper: log of the mean weight of a reverse chain, which ends in the exact posterior draw that made the data, and
             all forward ones, shape `(N,)`, nats; an upper bound in expectation (the argument of Sobolev & Vetrov 2019,
-            arXiv:1909.03881, on the space of whole chains), and a much tighter one than `inverse`.
-        inverse: - log of the mean of 1 / w over reverse chains alone, shape `(N,)` (Grosse et al. 2015).
+            arXiv:1909.03881, on the space of whole chains), tighter than `inverse` where the chains are many.
+        inverse: log weight of the reverse chain alone, shape `(N,)`: the upper bound of Grosse et al. 2015.
     """
 
     batch: Batch
@@ -119,11 +116,11 @@ def bidirectional(
         for first, block in blocks(batch, count, model.latent_dim):
             run = prepared(model, guide, block, of, given, start, annealing, chunk_rows, progress)
             forward = run.chains.forward(run.path, count)
-            reverse = run.chains.reverse(z[first : first + block.size], run.path, min(REVERSE_CHAINS, count))
+            reverse = run.chains.reverse(z[first : first + block.size], run.path, 1)[0]
             lower.append(chains_estimate(forward, block, of, given, first))
             together = torch.logaddexp(forward.logsumexp(0), reverse) - math.log(count + 1)
-            uppers.append(together.mean(0))
-            inverses.append(math.log(len(reverse)) - (-reverse).logsumexp(0))
+            uppers.append(together)
+            inverses.append(reverse)
     return Sandwich(batch, Estimate.cat(lower), torch.cat(uppers), torch.cat(inverses))
 
 

@@ -10,9 +10,9 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from pyro_mmvae.blind import moments, posterior_under
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.estimators.laplace import Laplace, laplace
+from pyro_mmvae.blind import moments, posterior_under
+from pyro_mmvae.estimators.laplace import Laplace, components, laplace
 from pyro_mmvae.estimators.proposal import Refinement, refined
 from pyro_mmvae.estimators.target import Target
 from pyro_mmvae.guide import Guide
@@ -66,9 +66,15 @@ def start_of(kind: StartLike, target: Target, batch: Batch, guide: Guide | None)
         return Start(fit.sample, fit.log_prob, fit.densest_root())
     if isinstance(kind, Refinement) or kind == "refined":
         posterior = refined(posterior, target.log_joint, kind if isinstance(kind, Refinement) else REFINEMENT)
-    return Start(lambda chains: posterior.sample((chains,)), posterior.log_prob, moments(posterior)[1])
+    return Start(lambda chains: posterior.sample((chains,)), posterior.log_prob, _scale(posterior))
 
 
 def _prior(prior: TorchDistribution, points: int) -> Start:
     scale = moments(prior)[1]
     return Start(lambda chains: prior.sample((chains, points)), prior.log_prob, scale.expand(points, -1))
+
+
+def _scale(posterior: TorchDistribution) -> Tensor:
+    """Return standard deviations; of a mixture those within components, which chains move in."""
+    _, scale, log_weight = components(posterior)
+    return (log_weight.exp().unsqueeze(-1) * scale.square()).sum(0).sqrt()

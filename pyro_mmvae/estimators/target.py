@@ -111,8 +111,8 @@ class Target:
                 if "derivative" not in str(error):
                     raise
                 raise IncompatibleError(
-                    f"a decoder or likelihood of {list(self.of)} cannot be differentiated twice, as a Laplace start has "
-                    f"to; start from 'refined' or 'guide' instead ({error})"
+                    f"a decoder or likelihood of {list(self.of)} cannot be differentiated twice, as a Laplace start "
+                    f"has to; start from 'refined' or 'guide' instead ({error})"
                 ) from error
         return value.detach(), gradient.detach(), torch.stack(rows, dim=-2)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyro_mmvae.estimators.floats import on_host, precise
+from pyro_mmvae.estimators.floats import from_host, on_host, precise
 
 MIN_DRAWS = 25
 """Below this number of draws a tail has fewer than five weights, and its shape cannot be told."""
@@ -93,7 +93,7 @@ class RunningWeights:
         if self.num_samples < self._least:
             return torch.full_like(self.largest, torch.nan)
         constant = (self.num_samples - self.effective_size()) < self._rounding * self.num_samples
-        shape = torch.from_numpy(_khat(tail.numpy(), self.num_samples)).to(self.largest)
+        shape = from_host(_khat(tail.numpy(), self.num_samples), self.largest)
         return torch.where(constant, 0.0, shape)
 
 

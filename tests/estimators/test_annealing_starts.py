@@ -7,7 +7,6 @@ import pytest
 import torch
 from support import data, every_subset, pair, with_pattern, wrong_pair
 from torch import nn
-from torch.nn.functional import grid_sample
 
 from pyro_mmvae import Batch, IncompatibleError, Modality, MultimodalVAE, guides
 from pyro_mmvae.estimators import (
@@ -49,7 +48,7 @@ def test_a_wrong_start_ends_at_the_truth(count, start):
     assert found.num_samples == 40
 
 
-@pytest.mark.parametrize("scale", [0.3, 3.0])
+@pytest.mark.parametrize("scale", [0.5, 3.0])
 def test_errors_are_calibrated(truth, scale):
     """On the scale of the weights, z-scores of many points are standard normal, from too narrow and too wide starts."""
     model, guide = wrong_pair(truth, scale=scale)
@@ -128,12 +127,12 @@ def test_components_of_a_mixture_are_kept(start):
     mixture = dist.MixtureSameFamily(dist.Categorical(probs=torch.tensor([0.7, 0.3]).double().expand(3, 2)), parts)
     guide = guides.load("poe")([Modality("x", Normal((1,)), None, nn.Identity(), 1)], 1).double()
     guide.posterior = lambda seen: mixture
-    found = annealed_log_likelihood(model, batch, guide=guide, start=start, annealing=QUICK)
+    found = annealed_log_likelihood(model, batch, guide=guide, start=start, annealing=Annealing(30, 200, 3))
     grid = torch.linspace(-6, 6, 100_001).double()
     log_joint = dist.Normal(grid.square(), 0.1).log_prob(batch.data["x"]) + dist.Normal(0.0, 1.0).log_prob(grid)
     exact = log_joint.logsumexp(1) + (grid[1] - grid[0]).log()
     agrees(found, exact)
-    assert found.standard_error.max() < 0.1
+    assert found.standard_error.max() < 0.06  # a mode that is lost costs log 2
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -154,9 +153,7 @@ def test_settings_of_starts(truth):
     model, guide = wrong_pair(truth)
     batch = truth.sample(10)
     for start in (Refinement(steps=3), Laplace(steps=3)):
-        agrees(
-            annealed_log_likelihood(model, batch, guide=guide, start=start, annealing=QUICK), truth.log_prob(batch)
-        )
+        agrees(annealed_log_likelihood(model, batch, guide=guide, start=start, annealing=QUICK), truth.log_prob(batch))
     without = annealed_log_likelihood(model, batch, start="laplace", annealing=Annealing(2, 3))
     torch.testing.assert_close(without.value, truth.log_prob(batch), rtol=1e-6, atol=1e-6)
 
@@ -231,12 +228,26 @@ def test_khat_is_told_from_forty_chains_on(truth):
     assert not many.khat.isnan().any()
 
 
-def test_what_cannot_be_differentiated_twice():
-    class Decoder(nn.Module):
-        def forward(self, z):
-            return grid_sample(torch.eye(5).expand(len(z), 1, 5, 5), z.reshape(-1, 1, 1, 2), align_corners=False)[:, 0, 0]
+class Once(torch.autograd.Function):
+    """As operations without a second derivative do: PyTorch's say "derivative for aten::NAME is not implemented"."""
 
-    model = MultimodalVAE([Modality("x", Normal((1,)), Decoder())], 2)
+    @staticmethod
+    def forward(ctx, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        if torch.is_grad_enabled():
+            raise RuntimeError("derivative for aten::once_backward is not implemented")
+        return gradient.clone()
+
+
+def test_what_cannot_be_differentiated_twice():
+    class Decoder(nn.Linear):
+        def forward(self, z):
+            return Once.apply(super().forward(z))
+
+    model = MultimodalVAE([Modality("x", Normal((1,)), Decoder(2, 1))], 2)
     batch = Batch.of({"x": torch.randn(4, 1)})
     with pytest.raises(IncompatibleError, match="cannot be differentiated twice"):
         annealed_log_likelihood(model, batch, start="laplace", annealing=Annealing(2, 2, 1))

@@ -28,19 +28,19 @@ class NoDouble(TorchDispatchMode):
 @pytest.fixture
 def no_double(monkeypatch):
     """Make the processor a device without float64, and return the mode that holds it to that."""
-    mode, khat = NoDouble(), weights._khat
+    mode = NoDouble()
 
     def on_host(value):
         mode.at_host = True
         return floats.on_host(value)
 
-    def at_host(*args):
-        found = khat(*args)
+    def from_host(array, like):
+        found = floats.from_host(array, like)
         mode.at_host = False
         return found
 
     monkeypatch.setattr(weights, "on_host", on_host)
-    monkeypatch.setattr(weights, "_khat", at_host)
+    monkeypatch.setattr(weights, "from_host", from_host)
     return mode
 
 

@@ -31,7 +31,7 @@ def test_the_exact_value_is_between_as_often_as_the_errors_say(count, scale):
 
 
 def test_averaging_makes_the_upper_bound_tighter(truth):
-    model, guide = wrong_pair(truth, scale=0.3)
+    model, guide = wrong_pair(truth, scale=2.5)
     sandwich = bidirectional(model, 300, guide=guide, start="guide", annealing=FEW)
     exact = truth.log_prob(sandwich.batch).mean()
     assert exact - 0.03 < sandwich.upper.mean() < sandwich.inverse.mean()
@@ -56,7 +56,8 @@ def test_learned_priors(start):
     exact = truth.log_prob(sandwich.batch).mean()
     assert sandwich.lower.mean < exact + 0.03
     assert sandwich.upper.mean() > exact - 0.03
-    assert sandwich.gap.mean() < 0.3
+    if start != "guide":  # which is untrained
+        assert sandwich.gap.mean() < 0.3
 
 
 def test_one_point_and_some_modalities(truth):
