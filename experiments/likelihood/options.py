@@ -42,7 +42,7 @@ class Options:
     anneal: Literal["prior", "guide", "refined", "laplace"] | None = None
     """Annealed importance sampling instead of plain: some thousands of decodings for each sample, and tight where
     k-hat is high. Chains start from a Gaussian fitted to each sample (laplace, the tightest; refined, for what cannot
-    be differentiated twice), from the guide's posterior as it is, or from the prior, which takes hundreds of thousands."""
+    be differentiated twice), from the guide's posterior as it is, or from the prior, which takes 100,000s."""
     temperatures: Positive | None = None
     """With --anneal: number of temperatures. None: as many as an effective share of 0.6 of the chains takes, or 300
     from the prior."""
