@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from itertools import combinations
 
 import pytest
@@ -11,6 +12,7 @@ from torch import nn
 
 from pyro_mmvae import Batch, Guide, Modality, MultimodalVAE, Objective, Table, guides, objectives
 from pyro_mmvae.likelihoods.normal import Normal
+from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.requirements import Requirement
 
 SIZES = {"a": 3, "b": 2, "c": 4}
@@ -82,6 +84,19 @@ def with_pattern(batch: Batch) -> Batch:
     rows = torch.arange(batch.size)
     masks = {"a": rows % 2 == 0, "b": rows % 3 == 0}
     return Batch.of(batch.data, {n: masks[n] for n in batch.names if n in masks})
+
+
+def wrong_pair(
+    truth: LinearGaussian, name: str = "poe", shift: float = 1.5, scale: float = 0.5
+) -> tuple[MultimodalVAE, Guide]:
+    """Return the model, and a guide that is wrong on purpose, by so many deviations and in scale."""
+    guide = guides.load(name)(truth.modalities(), truth.latent_dim).double()
+    truth.set_exact_experts(guide)
+    with torch.no_grad():
+        for head in guide.heads.values():
+            head.linear.bias[: truth.latent_dim] += shift * 0.3
+            head.linear.bias[truth.latent_dim :] += math.log(scale)
+    return truth.model(), guide
 
 
 class common_noise:

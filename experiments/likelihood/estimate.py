@@ -37,13 +37,15 @@ def estimate_run(options: Options) -> dict[str, Any]:
     opened = open_run(options.run, options.best, options.allow)
     device = device_of(options.device)
     loss, batches = opened.loss.to(device), opened.experiment.data().judged(options.test_samples)
-    if not options.anneal:
-        options = replace(
-            options,
-            given=options.given or loss.guide.inputs,
-            evidence=options.evidence or _evidence(loss.model, options.on),
-        )
-    found = annealed(loss.model, batches, options) if options.anneal else _from_the_guide(loss, batches, options)
+    options = replace(
+        options,
+        given=() if options.anneal == "prior" else options.given or loss.guide.inputs,
+        evidence=options.evidence or _evidence(loss.model, options.on),
+    )
+    if options.anneal:
+        found = annealed(loss.model, loss.guide, batches, options)
+    else:
+        found = _from_the_guide(loss, batches, options)
     content = {
         "quantity": quantity(options),
         "log_likelihood": found.summary(),
@@ -53,13 +55,9 @@ def estimate_run(options: Options) -> dict[str, Any]:
         "versions": versions(),
     }
     text = table([(quantity(options), proposal(options), found.summary())])
-    if options.simulate:
-        bounds = simulated_bounds(loss.model, options)
-        content["simulated"] = bounds._asdict()
-        text += (
-            f"\n\n{bounds.n} data points simulated from the model: {quantity(options)} is "
-            f"between {bounds.lower:.2f} and {bounds.upper:.2f}"
-        )
+    if options.anneal and (sandwich := simulated_bounds(loss.model, loss.guide, options)):
+        content["simulated"] = sandwich.summary()
+        text += f"\n\n{sandwich}"
     folder = options.out or options.run / "likelihood"
     folder.mkdir(parents=True, exist_ok=True)
     write_json(content, folder / f"{file_name(options)}.json")
@@ -88,11 +86,13 @@ def _from_the_guide(loss: Loss, batches: Iterable[Batch], options: Options) -> E
 
 def proposal(options: Options) -> str:
     """Return where the draws come from, in words."""
-    if options.anneal:
-        return f"annealed, {options.anneal} temperatures, {options.chains} chains"
     source = {"prior": "p(z)", "importance": "its posterior"}.get(options.evidence or "")
     evidence = f"; log p({', '.join(options.on)}) from {source}" if options.on else ""
-    return f"{posterior_given(options.given)}{evidence}"
+    if not options.anneal:
+        return f"{posterior_given(options.given)}{evidence}"
+    steps = f"{options.temperatures} temperatures" if options.temperatures else "temperatures as needed"
+    near = "" if options.anneal in ("prior", "guide") else f"{options.anneal} from "
+    return f"annealed from {near}{posterior_given(options.given)}, {steps}, {options.chains} chains{evidence}"
 
 
 def quantity(options: Options) -> str:
@@ -106,11 +106,13 @@ def file_name(options: Options) -> str:
     parts = ["+".join(options.of)]
     if options.on:
         parts += ["on", "+".join(options.on), options.evidence or ""]
+    parts += ["given", "+".join(options.given)] if options.given else []
     if options.anneal:
-        parts += [f"annealed{options.anneal}", f"c{options.chains}", f"s{options.seed}"]
-        parts += [f"simulated{options.simulate}"] if options.simulate else []
+        parts += [f"annealed-{options.anneal}", f"t{options.temperatures or ''}", f"c{options.chains}"]
+        parts += [f"l{options.leapfrog}"] if options.leapfrog else []
+        parts += [f"s{options.seed}"] + ([f"simulated{options.simulate}"] if options.simulate is not None else [])
     else:
-        parts += ["given", "+".join(options.given), f"k{options.num_samples}", f"s{options.seed}"]
+        parts += [f"k{options.num_samples}", f"s{options.seed}"]
         parts += [f"{name}{value:g}" for name, value in _improvements(options).items()]
     parts += [f"n{options.test_samples}"] if options.test_samples else []
     return "-".join(parts + ([{True: "best", False: "last"}[options.best]] if options.best is not None else []))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from pyro_mmvae.estimators.annealing import Annealing, Sandwich, annealed_log_likelihood, bidirectional
+from pyro_mmvae.estimators.annealing import Annealing, annealed_log_likelihood
 from pyro_mmvae.estimators.comparison import compare
 from pyro_mmvae.estimators.conditional import conditional_log_likelihood, difference
 from pyro_mmvae.estimators.elbo import elbos
 from pyro_mmvae.estimators.estimate import KHAT_LIMIT, Estimate
 from pyro_mmvae.estimators.importance import log_likelihood, log_likelihoods
 from pyro_mmvae.estimators.inference_data import to_inference_data
+from pyro_mmvae.estimators.laplace import Laplace
 from pyro_mmvae.estimators.proposal import Refinement
+from pyro_mmvae.estimators.sandwich import Sandwich, bidirectional
 from pyro_mmvae.estimators.seeds import batch_seed, seeded
 
 __all__ = [
     "KHAT_LIMIT",
     "Annealing",
     "Estimate",
+    "Laplace",
     "Refinement",
     "Sandwich",
     "annealed_log_likelihood",

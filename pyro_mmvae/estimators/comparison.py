@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.estimators.estimate import Estimate
+from pyro_mmvae.estimators.floats import on_host
 
 
 def compare(estimates: Mapping[str, Estimate]) -> pd.DataFrame:
@@ -53,7 +54,7 @@ def _check_alike(estimates: Mapping[str, Estimate]) -> None:
 
 def _row(estimate: Estimate, best: Estimate, is_best: bool) -> dict[str, float]:
     summary = estimate.summary()
-    gap = (estimate.value - best.value).double()
+    gap = on_host(estimate.value - best.value)
     # With the best itself there is no difference and no doubt about it.
     noise = (estimate.standard_error.square() + best.standard_error.square()).sum().sqrt() / max(len(gap), 1)
     return {

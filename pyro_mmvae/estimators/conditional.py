@@ -9,6 +9,7 @@ import torch
 
 from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
+from pyro_mmvae.estimators.annealing import Annealing, annealed_log_likelihood
 from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.importance import log_likelihood
 from pyro_mmvae.guide import Guide
@@ -27,6 +28,7 @@ def conditional_log_likelihood(
     given_evidence: Sequence[str] | None = None,
     num_samples: int = 1000,
     seed: int = 0,
+    anneal: Annealing | None = None,
     **options: Any,
 ) -> Estimate:
     """Estimate log p(x_of | x_on) = log p(x_of, x_on) - log p(x_on) for every data point.
@@ -47,8 +49,10 @@ def conditional_log_likelihood(
         given_evidence: what the proposal of the evidence looks at; by default those of `on` that the guide encodes.
         num_samples: draws for each of the two.
         seed: of the draws; the evidence has a stream of its own.
+        anneal: estimate the joint, and evidence by "importance", by `annealed_log_likelihood`; evidence from the
+            "prior" stays as it is, with `num_samples` draws.
         options: `defensive`, `refine`, `chunk_rows` and `progress` of `log_likelihood`; the first two do not change
-            evidence from the prior.
+            evidence from the prior. With `anneal`: `start`, `chunk_rows` and `progress`.
 
     Returns:
         Standard errors are combined; effective sample size and k-hat are the worse of the two.
@@ -64,12 +68,22 @@ def conditional_log_likelihood(
     if evidence == "prior" and given_evidence:
         raise ValueError(f"given_evidence = {list(given_evidence)} belongs to evidence='importance', got 'prior'")
     visible = [n for n in on if n in guide.inputs] if given_evidence is None else given_evidence
-    joint = log_likelihood(
-        model, guide, batch, of=[*of, *on], given=given, seed=seed, num_samples=num_samples, **options
-    )
-    if evidence == "prior":  # draws from the prior are what is asked for: they are not improved upon
-        visible, options = (), {n: v for n, v in options.items() if n not in ("defensive", "refine")}
-    below = log_likelihood(model, guide, batch, of=on, given=visible, seed=seed + 1, num_samples=num_samples, **options)
+    settings = {"num_samples": num_samples, **options}
+
+    def estimated(names: Sequence[str], looks_at: Sequence[str] | None, seed: int) -> Estimate:
+        if anneal is None:
+            return log_likelihood(model, guide, batch, of=names, given=looks_at, seed=seed, **settings)
+        return annealed_log_likelihood(
+            model, batch, guide=guide, of=names, given=looks_at, annealing=anneal, seed=seed, **options
+        )
+
+    from_prior = options.get("start") == "prior"  # whose chains look at nothing
+    joint = estimated([*of, *on], given, seed)
+    if evidence == "importance":
+        below = estimated(on, None if from_prior else visible, seed + 1)
+    else:  # draws from the prior are what is asked for: they are not improved upon
+        plain = {n: v for n, v in settings.items() if n not in ("defensive", "refine", "start")}
+        below = log_likelihood(model, guide, batch, of=on, given=(), seed=seed + 1, **plain)
     return difference(joint, below, batch, of)
 
 

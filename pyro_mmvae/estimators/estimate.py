@@ -10,6 +10,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from pyro_mmvae.estimators.floats import on_host
+
 KHAT_LIMIT = 0.7
 """Pareto k-hat above which an importance-sampling estimate is not to be believed (Vehtari et al. 2024)."""
 
@@ -51,7 +53,7 @@ class Estimate:
     @property
     def mean(self) -> float:
         """Mean over the available data points; NaN if there is none."""
-        return float(self.value[self.available].double().mean())
+        return float(on_host(self.value[self.available]).mean())
 
     def summary(self) -> dict[str, float]:
         """Return the numbers of a table, over the available data points.
@@ -62,7 +64,7 @@ class Estimate:
             `n`, the number of points; `unavailable`, the number of those left out.
         """
         there = self.available
-        value, error = self.value[there].double(), self.standard_error[there].double()
+        value, error = on_host(self.value[there]), on_host(self.standard_error[there])
         khat = self.khat[there]
         known = ~khat.isnan()
         count = len(value)
@@ -70,8 +72,8 @@ class Estimate:
             "mean": float(value.mean()),
             "se": float(value.std() / math.sqrt(count)) if count > 1 else math.nan,
             "mc_se": float(error.square().sum().sqrt() / count) if count else math.nan,
-            "ess": float(self.ess[there].double().mean()),
-            "khat_over_0.7": float((khat[known] > KHAT_LIMIT).double().mean()),
+            "ess": float(on_host(self.ess[there]).mean()),
+            "khat_over_0.7": float(on_host(khat[known] > KHAT_LIMIT).mean()),
             "n": float(count),
             "unavailable": float((~there).sum()),
         }
@@ -84,7 +86,9 @@ class Estimate:
     def __str__(self) -> str:
         s = self.summary()
         text = f"{self.quantity} = {s['mean']:.3f} ± {s['se']:.3f} nats (Monte Carlo ± {s['mc_se']:.3f})"
-        return f"{text}, ESS {s['ess']:.0f} of {self.num_samples}, k-hat > 0.7: {s['khat_over_0.7']:.1%}"
+        share = s["khat_over_0.7"]
+        heavy = "too few draws to tell" if math.isnan(share) else f"{share:.1%}"
+        return f"{text}, ESS {s['ess']:.0f} of {self.num_samples}, k-hat > 0.7: {heavy}"
 
     @classmethod
     def cat(cls, estimates: Sequence[Self]) -> Self:

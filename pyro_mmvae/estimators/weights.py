@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyro_mmvae.estimators.floats import from_host, on_host, precise
+
 MIN_DRAWS = 25
 """Below this number of draws a tail has fewer than five weights, and its shape cannot be told."""
 _BLOCK = 8192
@@ -27,21 +29,24 @@ class RunningWeights:
         points: number of data points N.
         num_samples: number of draws K that will be added in all.
         device: of the weights.
+        least: number of draws below which k-hat is not told.
     """
 
-    def __init__(self, points: int, num_samples: int, device: torch.device) -> None:
+    def __init__(self, points: int, num_samples: int, device: torch.device, least: int = MIN_DRAWS) -> None:
+        self._least = least
         self.num_samples = num_samples
-        self.largest = torch.full((points,), -torch.inf, dtype=torch.float64, device=device)
+        self.largest = torch.full((points,), -torch.inf, dtype=precise(device), device=device)
         self.total = torch.zeros_like(self.largest)
         self.squares = torch.zeros_like(self.largest)
         self.broken = torch.zeros_like(self.largest, dtype=torch.bool)
+        self._rounding = max(1e-9, 10 * torch.finfo(self.largest.dtype).eps)
         self._keep = tail_size(num_samples) + 1  # the cutoff is the largest weight outside the tail
         self._tail: list[Tensor] = []
         self._held = 0
 
     def add(self, log_weights: Tensor) -> None:
         """Take in some draws, shape `(C, N)`; nothing waits for the device."""
-        new = log_weights.to(torch.float64)
+        new = log_weights.to(self.largest.dtype)
         self.broken |= (new.isnan() | (new == torch.inf)).any(0)
         largest = torch.maximum(self.largest, new.amax(0))
         # Where every weight so far is zero there is nothing to scale.
@@ -61,7 +66,7 @@ class RunningWeights:
         self._held = len(self._tail[0])
 
     def log_mean(self) -> Tensor:
-        """Return the logarithm of the mean weight, shape `(N,)`, float64."""
+        """Return the logarithm of the mean weight, shape `(N,)`; float64 where the device has it."""
         return self.largest + self.total.log() - math.log(self.num_samples)
 
     def effective_size(self) -> Tensor:
@@ -84,11 +89,11 @@ class RunningWeights:
         Weights that are all the same have a tail of no shape at all: zero.
         """
         self._shrink()
-        tail = self._tail[0].double()
-        if self.num_samples < MIN_DRAWS:
+        tail = on_host(self._tail[0].T)
+        if self.num_samples < self._least:
             return torch.full_like(self.largest, torch.nan)
-        constant = (self.num_samples - self.effective_size()) < 1e-9 * self.num_samples
-        shape = torch.from_numpy(_khat(tail.T.cpu().numpy(), self.num_samples)).to(self.largest.device)
+        constant = (self.num_samples - self.effective_size()) < self._rounding * self.num_samples
+        shape = from_host(_khat(tail.numpy(), self.num_samples), self.largest)
         return torch.where(constant, 0.0, shape)
 
 

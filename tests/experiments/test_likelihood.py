@@ -90,25 +90,35 @@ def test_conditionals_and_their_evidence(digits):
     assert joint - means["prior"] == pytest.approx(evidence, abs=0.1)
 
 
-def test_annealed_between_bounds(digits, capsys):
-    arguments = ["--of", "image", "--anneal", "20", "--chains", "3", "--test-samples", "5", "--device", "cpu"]
-    main([str(digits), *arguments, "--simulate", "4"])
+@pytest.mark.parametrize("start", ["prior", "guide", "refined", "laplace"])
+def test_annealed_between_bounds(digits, capsys, start):
+    arguments = ["--of", "image", "--anneal", start, "--temperatures", "6", "--chains", "3", "--leapfrog", "2"]
+    main([str(digits), *arguments, "--test-samples", "5", "--device", "cpu", "--simulate", "4"])
     content, text = saved(digits)
     assert text.strip() in capsys.readouterr().out
-    assert "annealed, 20 temperatures, 3 chains" in text
-    model, _, batch = opened(digits, 5)
-    annealing = estimators.Annealing(num_temperatures=20, num_chains=3)
-    direct = estimators.annealed_log_likelihood(
-        model, batch, of=["image"], annealing=annealing, seed=estimators.batch_seed(0, 0)
-    )
+    assert "annealed from " in text
+    assert "6 temperatures, 3 chains" in text
+    model, guide, batch = opened(digits, 5)
+    common = {"guide": guide, "of": ["image"], "start": start, "annealing": estimators.Annealing(6, 3, 2)}
+    direct = estimators.annealed_log_likelihood(model, batch, seed=estimators.batch_seed(0, 0), **common)
     assert content["log_likelihood"]["mean"] == pytest.approx(direct.mean)
     assert content["log_likelihood"]["n"] == 5
-    assert content["options"]["given"] == []
-    simulated = content["simulated"]
-    assert simulated["n"] == 4
-    direct = estimators.bidirectional(model, 4, of=["image"], annealing=annealing, seed=0)
-    assert (simulated["lower"], simulated["upper"]) == pytest.approx((direct.lower.mean, direct.upper.mean().item()))
-    assert f"between {simulated['lower']:.2f} and {simulated['upper']:.2f}" in text
+    assert content["options"]["given"] == ([] if start == "prior" else ["image", "label"])
+    simulated = estimators.bidirectional(model, 4, seed=0, **common)
+    assert content["simulated"] == pytest.approx(simulated.summary())
+    assert str(simulated) in text
+
+
+def test_annealed_conditionals_have_no_gap(digits):
+    arguments = ["--of", "image", "--on", "label", "--anneal", "laplace", "--chains", "3", "--temperatures", "4"]
+    main([str(digits), *arguments, "--test-samples", "3", "--device", "cpu"])
+    content, text = saved(digits)
+    assert content["quantity"] == "log p(image | label)"
+    assert np.isfinite(content["log_likelihood"]["mean"])
+    assert "simulated" not in content
+    assert "laplace from q(z | image, label), 4 temperatures, 3 chains; log p(label) from p(z)" in text.replace(
+        "\\", ""
+    )
 
 
 def test_poses_have_a_log_likelihood(hands):
@@ -118,6 +128,15 @@ def test_poses_have_a_log_likelihood(hands):
     assert content["options"]["given"] == ["rgb", "cloud"]
     assert np.isfinite(content["log_likelihood"]["mean"])
     assert content["log_likelihood"]["n"] == 5
+
+
+def test_poses_are_annealed_and_their_gap_is_printed(hands):
+    arguments = ["--anneal", "laplace", "--temperatures", "3", "--chains", "2", "--leapfrog", "1", "--simulate", "3"]
+    main([str(hands), "--of", "pose", *arguments, "--device", "cpu", "--test-samples", "3"])
+    content, text = saved(hands)
+    assert np.isfinite(content["log_likelihood"]["mean"])
+    assert content["simulated"]["n"] == 3
+    assert "a gap of" in text
 
 
 def test_best_and_last_have_files_of_their_own(digits):
@@ -137,9 +156,11 @@ def test_best_and_last_have_files_of_their_own(digits):
         (["--of", "pose", "--on", "pose"], "cannot be conditioned on"),
         (["--of", "pose", "--num-samples", "0"], "--num-samples: expected int of at least 1"),
         (["--of", "pose", "--defensive", "1"], "--defensive: expected float below 1"),
-        (["--of", "pose", "--anneal", "-1"], "--anneal: expected int of at least 0"),
-        (["--of", "pose", "--simulate", "3"], "simulated for --anneal, which is missing"),
-        (["--of", "pose", "--anneal", "9", "--given", "rgb"], "has no use for --given"),
+        (["--of", "pose", "--simulate", "3"], "--simulate: it belongs to --anneal, which is missing"),
+        (["--of", "pose", "--temperatures", "3"], "--temperatures: it belongs to --anneal, which is missing"),
+        (["--of", "pose", "--anneal", "prior", "--given", "rgb"], "has no use for --given"),
+        (["--of", "pose", "--anneal", "guide", "--refine", "3"], "has no use for --refine"),
+        (["--of", "pose", "--on", "rgb", "--anneal", "guide", "--simulate", "3"], "leave --on out"),
         (["--of", "pose", "--refine", "-1"], "--refine: expected int of at least 0"),
         (["--of", "pose", "--test-samples", "0"], "--test-samples: expected int of at least 1"),
         (["--of", "pose", "--best", "True"], "no checkpoint"),

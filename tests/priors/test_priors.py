@@ -235,7 +235,7 @@ class TestTruth:
 
     def test_the_truth_lies_between_the_bounds(self, mixed):
         quick = Annealing(num_temperatures=80, num_chains=40, leapfrog_steps=5)
-        sandwich = bidirectional(mixed.model(), 30, annealing=quick)
+        sandwich = bidirectional(mixed.model(), 300, annealing=quick)
         exact = mixed.log_prob(sandwich.batch)
         assert sandwich.lower.value.mean() < exact.mean() + 0.02
         assert sandwich.upper.mean() > exact.mean() - 0.02
