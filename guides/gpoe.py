@@ -8,7 +8,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor, nn
 
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.distributions.product import product_of_normals
+from pyro_mmvae.distributions.product import product_of_normals, shares_of_product
 from pyro_mmvae.guide import ExpertGuide, masked_features, masked_logits
 from pyro_mmvae.modality import Modality
 
@@ -53,7 +53,13 @@ class GPoE(ExpertGuide):
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the weighted product of the observed experts."""
+        return product_of_normals(*self._factors(batch))
+
+    def influence(self, batch: Batch) -> dict[str, Tensor]:
+        """Return each expert's share of the product's precision, power included; see `Guide.influence`."""
+        return self.by_input(shares_of_product(self._factors(batch)[1]))
+
+    def _factors(self, batch: Batch) -> tuple[Tensor, Tensor]:
         features = self.features(batch)
         experts = self.experts(features)
-        precision = self.alpha(features, self.observed(batch)) * experts.scale.pow(-2)
-        return product_of_normals(experts.loc, precision)
+        return experts.loc, self.alpha(features, self.observed(batch)) * experts.scale.pow(-2)

@@ -10,7 +10,7 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.distributions.product import product_of_normals
+from pyro_mmvae.distributions.product import product_of_normals, shares_of_product
 from pyro_mmvae.guide import ExpertGuide
 from pyro_mmvae.modality import Modality
 from pyro_mmvae.requirements import STANDARD_PRIOR, Requirement
@@ -54,10 +54,17 @@ class PoE(ExpertGuide):
 
     def posterior(self, batch: Batch) -> TorchDistribution:
         """Return the product of the observed experts."""
-        experts = self.experts(self.features(batch))
-        observed = self.observed(batch)
+        return product_of_normals(*self._factors(batch))
+
+    def influence(self, batch: Batch) -> dict[str, Tensor]:
+        """Return each expert's share of the product's precision, the prior's left out; see `Guide.influence`."""
+        _, precision, prior_precision = self._factors(batch)
+        return self.by_input(shares_of_product(precision, prior_precision))
+
+    def _factors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | float]:
+        experts, observed = self.experts(self.features(batch)), self.observed(batch)
         precision = torch.where(observed.unsqueeze(-1), experts.scale.pow(-2), 0.0)
-        return product_of_normals(experts.loc, precision, prior_precision=self.prior_precision(observed))
+        return experts.loc, precision, self.prior_precision(observed)
 
     def prior_precision(self, observed: Tensor) -> Tensor | float:
         """Return the precision of the prior's expert in the product of all that is observed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from pyro.distributions import TorchDistribution
@@ -44,8 +45,7 @@ class Transformer(ExpertGuide):
             raise ValueError(f"layers: expected at least 1, got {layers}")
         self.token = nn.Linear(2 * latent_dim, width)
         self.modality = nn.Parameter(torch.randn(len(self.inputs), width) * 0.02)
-        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
-        self.encoder = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+        self.encoder = _Encoder(width, heads, layers)
         self.moments = GaussianHead(width, latent_dim)
 
     def posterior(self, batch: Batch) -> TorchDistribution:
@@ -65,8 +65,31 @@ class Transformer(ExpertGuide):
         hidden = ~observed & observed.any(dim=-1, keepdim=True)
         flat = tokens.expand(*observed.shape, tokens.shape[-1]).reshape(-1, *tokens.shape[-2:])
         # PyTorch's attention does not take an empty batch; a graph that is exported is for any size.
-        full = torch.compiler.is_compiling() or len(flat)
-        out = self.encoder(flat, src_key_padding_mask=hidden.reshape(-1, hidden.shape[-1])) if full else flat
+        out = (
+            self.encoder(flat, hidden.reshape(-1, hidden.shape[-1]))
+            if torch.compiler.is_compiling() or len(flat)
+            else flat
+        )
         weights = observed.unsqueeze(-1).to(out.dtype)
         out = out.reshape(*observed.shape, out.shape[-1])
         return (out * weights).sum(-2) / weights.sum(-2).clamp_min(1)
+
+
+class _Encoder(nn.Module):
+    """What `nn.TransformerEncoder` computes.
+
+    That copies one layer, so that all begin alike; and a copy of a tensor without memory, on a fake device, is
+    undefined.
+    """
+
+    def __init__(self, width: int, heads: int, layers: int) -> None:
+        super().__init__()
+        made = partial(nn.TransformerEncoderLayer, dropout=0.0, batch_first=True, norm_first=True)
+        self.layers = nn.ModuleList(made(width, heads, 2 * width) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor, hidden: Tensor) -> Tensor:
+        for layer in self.layers:
+            tokens = layer(tokens, src_key_padding_mask=hidden)
+        normalised: Tensor = self.norm(tokens)
+        return normalised

@@ -129,6 +129,19 @@ class Guide(Recorded, Program, ABC, instead={"modalities": Noted.MODALITIES}):
         """
         return None
 
+    def influence(self, batch: Batch) -> dict[str, Tensor] | None:
+        """Return how far the posterior's mean follows each input's expert, or None in a guide that has no experts.
+
+        The mean is the sum of the experts' means times these factors, dimension by dimension. They are the weights,
+        unless experts weigh by their precision too: a learned weight need not move where the expert itself says that
+        it is unsure.
+
+        Returns:
+            By input, each of shape `(*lead, B, D)`: non-negative, zero where the input is not observed, and with a sum
+            of one over the inputs, less what the prior has as an expert.
+        """
+        return self.weights(batch)
+
     def forward(self, batch: Batch) -> Tensor:
         """Run the inference program: sample z, shape `(*lead, B, D)`, from the posterior.
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pyro_mmvae import Guide, Loss, Modality, MultimodalVAE, Objective
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.columns import Column, Curve
+from pyro_mmvae.experiments.common.columns import Column, Curve, trust_columns
 from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
 from pyro_mmvae.experiments.rhd.alignment import branches, phases, upper_branch
 from pyro_mmvae.experiments.rhd.baseline import run_mean_pose
@@ -84,7 +84,7 @@ class Experiment(experiment.Experiment[Config]):
         areas = {f"AUC 20-50, {n}": Column(m["auc_20_50"], "higher", printed[n].auc) for n, m in posteriors}
         segmented = [(n, m["segmentation"]) for n, m in posteriors if "segmentation" in m]
         scores = {f"{s.upper()}, {n}": Column(m[s]["mean"]) for n, m in segmented for s in ("iou", "f1")}
-        return errors | areas | scores
+        return errors | areas | scores | trust_columns(metrics)
 
     @staticmethod
     def curves(metrics: Mapping[str, Any]) -> dict[str, Curve]:

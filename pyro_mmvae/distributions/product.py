@@ -24,10 +24,19 @@ def product_of_normals(loc: Tensor, precision: Tensor, prior_precision: Tensor |
     Returns:
         A diagonal Gaussian with batch shape `lead` and event shape `(D,)`.
     """
-    total = precision.sum(-2) + prior_precision
-    # Where total is zero the numerator is zero too, and dividing by one gives the standard normal.
-    total = torch.where(total > 0, total, torch.ones_like(total))
+    total = _total(precision, prior_precision)
     return diagonal_normal((loc * precision).sum(-2) / total, total.rsqrt())
+
+
+def shares_of_product(precision: Tensor, prior_precision: Tensor | float = 0.0) -> Tensor:
+    """Return by how much each expert's mean counts in the mean of `product_of_normals`, shape `(*lead, M, D)`."""
+    return precision / _total(precision, prior_precision).unsqueeze(-2)
+
+
+def _total(precision: Tensor, prior_precision: Tensor | float) -> Tensor:
+    total = precision.sum(-2) + prior_precision
+    # Where it is zero the numerator is zero too, and dividing by one gives the standard normal.
+    return torch.where(total > 0, total, torch.ones_like(total))
 
 
 def moment_average(loc: Tensor, scale: Tensor, weight: Tensor) -> TorchDistribution:

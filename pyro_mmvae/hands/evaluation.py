@@ -37,7 +37,7 @@ class Judged:
 
     Attributes:
         elbo: parts of the objective in nats.
-        weights: of each input in the joint posterior, where the guide weighs its inputs.
+        trust: `weights` and `influence` of each input in the joint posterior, for guides that have such.
         branches: names of the further pairs that model and guide carry, whose poses are scored too.
         skipped: samples left out, by reason.
         shown: the first batch, for figures.
@@ -47,7 +47,8 @@ class Judged:
         self.loss, self.targets, self.mean_pose, self.rules = loss, targets, mean_pose, rules
         self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
         self.branches = tuple(loss.guide.branches)
-        self.errors, self.elbo, self.weights = PoseErrors(), Means(), ExpertWeights()
+        self.errors, self.elbo = PoseErrors(), Means()
+        self.trust = {"weights": ExpertWeights("weights"), "influence": ExpertWeights("influence")}
         self.confusion: dict[str, list[Tensor]] = {name: [] for name in self.subsets}
         self.skipped: Counter[str] = Counter()
         self.shown: HandBatch | None = None
@@ -62,7 +63,8 @@ class Judged:
         batch, guide = item.batch.to(self.device), self.loss.guide
         bound = self.loss.bound(batch)
         self.elbo.add({"bound": (bound.per_sample.sum(), torch.tensor(batch.size)), **bound.totals()})
-        self.weights.add(guide, batch, item.corrupted)
+        for trust in self.trust.values():
+            trust.add(guide, batch, item.corrupted)
         self._add_predictions(points(guide, batch, self.subsets), item)
         for name in self.branches:
             self.errors.add(name, self._pose_of_branch(name, batch), item, guide.branches[name].inputs)
@@ -121,11 +123,10 @@ class Judged:
         posteriors = {name: found.to_dict() for name, found in self.poses.items()}
         for name, found in self.segmentations.items():
             posteriors[name]["segmentation"] = found.to_dict()
-        weights = self.weights.mean()
         return {
             "posteriors": posteriors,
             "baseline": {"mean_pose": self.baseline.to_dict()},
-            **({"weights": weights} if weights else {}),
+            **{name: found for name, trust in self.trust.items() if (found := trust.mean())},
             "elbo": self.elbo.mean(),
             "samples": {"used": self.errors.count(MEAN_POSE), "skipped": dict(self.skipped)},
         }

@@ -15,7 +15,8 @@ def report(judged: Judged) -> str:
         errors = f"{m.epe_mean_mm:>9.2f} mm{m.epe_median_mm:>9.2f} mm"
         lines.append(f"{name:<14}{errors}{m.auc_20_50:>11.3f}{change:>14}")
     lines += [f"segmentation by {name}: IoU {s.iou:.3f}, F1 {s.f1:.3f}" for name, s in judged.segmentations.items()]
-    for name, means in judged.weights.mean().items():
-        lines.append(f"weight of {name}: " + ", ".join(f"{value:.3f} where {kind}" for kind, value in means.items()))
+    for word, trust in judged.trust.items():
+        for name, means in trust.mean().items():
+            lines.append(f"{word} of {name}: " + ", ".join(f"{v:.3f} where {kind}" for kind, v in means.items()))
     count, skipped = judged.errors.count(MEAN_POSE), dict(judged.skipped) or "none"
     return "\n".join([*lines, "", f"{count} samples judged, skipped: {skipped}"])

@@ -1,9 +1,10 @@
-"""What a guide trusts: the weights of its inputs, over clean and over corrupted samples."""
+"""What a guide trusts: weights and influence of its inputs, over clean and over corrupted samples."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,21 +19,25 @@ class ExpertWeights:
 
     It is taken over the samples in which all inputs are observed, and over the latent dimensions. Joshi et al. (2022)
     claim that the weight of a noisy input falls; Gupta (2021, section 5.2) finds 3 : 1 for RGB against depth.
+
+    Args:
+        of: `Guide.weights`, or `Guide.influence`, in which the experts' own precisions have their say.
     """
 
-    def __init__(self) -> None:
-        self._means = Means()
+    def __init__(self, of: Literal["weights", "influence"] = "weights") -> None:
+        self._of, self._means = of, Means()
 
     @torch.no_grad()
     def add(self, guide: Guide, batch: Batch, corrupted: Mapping[str, Tensor]) -> None:
-        """Take B samples; a guide that has one input, or no weights, adds nothing.
+        """Take B samples; a guide that has one input, or nothing of the kind, adds nothing.
 
         Args:
             guide: on the batch's device.
             batch: B samples.
             corrupted: bool (B,) by input; those that are not named are clean.
         """
-        weights = guide.weights(batch) if len(guide.inputs) > 1 else None
+        found = guide.weights if self._of == "weights" else guide.influence
+        weights = found(batch) if len(guide.inputs) > 1 else None
         if weights is None:
             return
         complete = guide.observed(batch).all(-1)

@@ -375,9 +375,15 @@ def test_weights_of_clean_and_of_corrupted_samples(run, tmp_path):
     }
     arguments = ["evaluate", str(run), "--out", str(tmp_path), "--device", "cpu", "--no-figures"]
     main([*arguments, "--pixel-corruption", "0.5", "--corrupted-share", "0.5"])
-    weights = metrics_of(tmp_path)["weights"]
-    assert set(weights["rgb"]) == {"clean", "corrupted"}
-    assert set(weights["cloud"]) == {"clean"}
+    found = metrics_of(tmp_path)
+    for weights in (found["weights"], found["influence"]):
+        assert set(weights["rgb"]) == {"clean", "corrupted"}
+        assert set(weights["cloud"]) == {"clean"}
+    columns = Experiment.columns(found)
+    assert columns["influence of rgb, corrupted"].value == found["influence"]["rgb"]["corrupted"]
+    assert not any(
+        name.startswith(("weights", "influence")) for name in Experiment.columns(metrics_of(run))
+    )  # nothing was corrupted
 
 
 def test_segmentations_are_scored_and_compared(hands, tmp_path):

@@ -235,7 +235,8 @@ class TestTransformer:
         joint = [b for b in range(6) if observed[b].sum() > 1]
         assert len(joint) == 4
         for b in joint:
-            out = guide.encoder(tokens[b : b + 1, observed[b]])[0].mean(0)
+            seen = tokens[b : b + 1, observed[b]]
+            out = guide.encoder(seen, torch.zeros(seen.shape[:2], dtype=torch.bool))[0].mean(0)
             loc, scale = guide.moments(out)
             torch.testing.assert_close(guide.posterior(batch).mean[b], loc, rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(guide.posterior(batch).stddev[b], scale, rtol=1e-4, atol=1e-5)

@@ -155,6 +155,18 @@ class TestContract:
         expected = (weights * experts.loc).sum(-2) / weights.sum(-2)
         torch.testing.assert_close(guide.posterior(batch).mean, expected)
 
+    def test_the_mean_follows_the_experts_by_their_influence(self, name, options):
+        _, guide = pair(name, **options)
+        batch = with_pattern(Batch.of(data()))
+        found = guide.influence(batch)
+        assert (found is None) == (name not in ("attention", "gpoe", "moe", "moe_moments", "mopoe", "poe"))
+        if found is None:
+            return
+        factors, experts = torch.stack(list(found.values()), -2), guide.experts(guide.features(batch))
+        assert (factors[~guide.observed(batch)] == 0).all()
+        posterior = guide.component(batch) if name == "mopoe" else guide.posterior(batch)
+        torch.testing.assert_close(posterior.mean, (factors * experts.loc).sum(-2))
+
     def test_float64(self, name, options):
         _, guide = pair(name, **options)
         posterior = guide.double().posterior(Batch.of(data(dtype=torch.float64)))
