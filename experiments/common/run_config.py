@@ -42,6 +42,8 @@ class Comparison(NamedTuple):
     """None: the default objective of each guide."""
     vary: Mapping[str, tuple[str, ...]] = {}
     """Further options with their values, as words of the command line."""
+    options: tuple[str, ...] = ()
+    """Options of every run, likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,8 @@ class RunConfig:
     """What `--help` says first."""
     comparison: ClassVar[Comparison]
     """Default of `experiments.compare`."""
+    studies: ClassVar[Mapping[str, Comparison]] = {}
+    """Further comparisons by name, such as a paper's: `--study NAME`."""
     tiny: ClassVar[tuple[str, ...]]
     """Options with which a run takes seconds, as words of the command line: for tests, and for trying things out."""
     free: ClassVar[frozenset[str]] = frozenset()

@@ -19,6 +19,7 @@ ABOUT = """Train every combination of guides, objectives, values of options and 
     python -m experiments.compare --experiment rhd --guides moe poe:prior_expert=never gpoe --jobs 2
     python -m experiments.compare --guides poe --vary latent_dim 8 16 32 --judge validation
     python -m experiments.compare --experiment rhd --vary pixel_corruption 0 0.25 0.5 --vary corrupt train both
+    python -m experiments.compare --experiment rhd --study sensor_failure
 
 Options that are not named below go to every run; see the experiment's own --help. Writes comparison.md, .csv, .json
 and figures into --out. A comparison that was stopped goes on when it is started again; a run that failed is tried
@@ -34,6 +35,8 @@ class Config:
 
     experiment: Annotated[str, tyro.conf.arg(help_behavior_hint=f"(one of {THERE})")] = "mnist"
     """What is run."""
+    study: str | None = None
+    """Guides, options and values by the name of a study (see the experiment's page); all can be given besides."""
     guides: tuple[str, ...] | None = None
     """Inference programs, each with options of its own if need be, as NAME:option=value,option=value. Each is combined
     with each objective. None: the experiment's own choice."""
@@ -54,12 +57,12 @@ class Config:
     column."""
     out: Path | None = None
     """Folder for runs, tables and figures; runs that are finished there are taken as they are. None:
-    runs/compare/EXPERIMENT."""
+    runs/compare/EXPERIMENT, or EXPERIMENT-STUDY."""
 
     @property
     def folder(self) -> Path:
         """The folder for everything."""
-        return self.out or Path("runs/compare") / short(self.experiment)
+        return self.out or Path("runs/compare") / "-".join([short(self.experiment), *filter(None, [self.study])])
 
 
 def checked(config: Config) -> Config:

@@ -15,7 +15,7 @@ from pyro_mmvae.experiments.common.by_name import prog
 from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.driver import config_class, configured, experiment_class
 from pyro_mmvae.experiments.common.ranges import option
-from pyro_mmvae.experiments.common.run_config import RunConfig
+from pyro_mmvae.experiments.common.run_config import Comparison, RunConfig
 from pyro_mmvae.experiments.common.run_folder import CHECKPOINT, METRICS, refuse_other_options
 from pyro_mmvae.experiments.compare.config import Choice, Config
 from pyro_mmvae.files import read_json
@@ -99,6 +99,7 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
         SystemExit: the experiment does not know one of these options; the message has been printed.
         ValueError: an option is out of range or belongs to the comparison, or a folder holds a run with other options.
     """
+    handed_on = [*_own(config).options, *handed_on]
     _refuse_own_options(config, handed_on)
     runs: list[Run] = []
     misfits: dict[str, str] = {}
@@ -120,14 +121,25 @@ def plan(config: Config, handed_on: Sequence[str]) -> tuple[list[Run], dict[str,
 
 def varied_options(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the varied options with their values, as words: those asked for or, without any, the experiment's own."""
-    own = config_class(config.experiment).comparison
     if config.vary:
         return {words[0].lstrip("-").replace("-", "_"): tuple(dict.fromkeys(words[1:])) for words in config.vary}
-    return dict(own.vary) if config.guides is None and config.objectives is None else {}
+    own_choice = config.study or (config.guides is None and config.objectives is None)
+    return dict(_own(config).vary) if own_choice else {}
+
+
+def _own(config: Config) -> Comparison:
+    """Return what the experiment compares, by itself or in a study."""
+    cls = config_class(config.experiment)
+    if config.study is None:
+        return cls.comparison
+    if config.study not in cls.studies:
+        there = ", ".join(cls.studies) or "none"
+        raise ValueError(f"--study {config.study}: unknown; studies of {config.experiment} are: {there}")
+    return cls.studies[config.study]
 
 
 def _combinations(config: Config) -> Iterator[tuple[Choice, Choice | None, dict[str, str]]]:
-    own = config_class(config.experiment).comparison
+    own = _own(config)
     guides = [Choice.of(word) for word in dict.fromkeys(config.guides or own.guides)]
     words = own.objectives if config.objectives is None else config.objectives
     objectives: list[Choice | None] = [Choice.of(word) for word in dict.fromkeys(words)]

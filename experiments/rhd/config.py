@@ -16,6 +16,7 @@ from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
 from pyro_mmvae.experiments.rhd.options import EvaluateOptions, PredictOptions
 from pyro_mmvae.experiments.rhd.presets import GPU, GUIDE_OPTIONS, PRESETS, for_dataset
+from pyro_mmvae.experiments.rhd.studies import STUDIES
 from pyro_mmvae.hands.traits import TRAITS
 
 Setting = Literal["r2p", "r2hp", "c2p", "p2p", "rp2p", "rc2cp", "rc2chp", "rcs2chps"]
@@ -67,6 +68,7 @@ class Config(RunConfig):
 
 A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figures."""
     comparison: ClassVar[Comparison] = Comparison(("poe", "moe", "gpoe"))
+    studies: ClassVar[Mapping[str, Comparison]] = STUDIES
     tiny: ClassVar[tuple[str, ...]] = (
         *("--synthetic-train", "16", "--synthetic-eval", "4", "--epochs", "2", "--batch-size", "8", "--width", "8"),
         *("--image-size", "32", "--num-points", "16", "--map-size", "8", "--decoder-width", "4", "--cloud-width", "32"),

@@ -21,6 +21,7 @@ from pyro_mmvae.experiments.rhd.reuse import evaluate_run
 from pyro_mmvae.hands.evaluation import judge
 from pyro_mmvae.hands.plots.judged import draw_figures
 from pyro_mmvae.hands.report import report
+from pyro_mmvae.hands.scores import CLEAN
 from pyro_mmvae.hands.training import HandTraining
 from pyro_mmvae.phases import Phase
 from pyro_mmvae.schedules import Weight
@@ -84,7 +85,12 @@ class Experiment(experiment.Experiment[Config]):
         areas = {f"AUC 20-50, {n}": Column(m["auc_20_50"], "higher", printed[n].auc) for n, m in posteriors}
         segmented = [(n, m["segmentation"]) for n, m in posteriors if "segmentation" in m]
         scores = {f"{s.upper()}, {n}": Column(m[s]["mean"]) for n, m in segmented for s in ("iou", "f1")}
-        return errors | areas | scores | trust_columns(metrics)
+        conditions = {
+            f"EPE mm, {name}, {condition if condition == CLEAN else f'corrupted {condition}'}": Column(value, "lower")
+            for condition, found in metrics.get("conditions", {}).items()
+            for name, value in found.items()
+        }
+        return errors | areas | scores | conditions | trust_columns(metrics)
 
     @staticmethod
     def curves(metrics: Mapping[str, Any]) -> dict[str, Curve]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.hands.batch import HandBatch
 from pyro_mmvae.hands.metrics import PoseMetrics
-from pyro_mmvae.hands.scores import PoseErrors
+from pyro_mmvae.hands.scores import CLEAN, PoseErrors
 from pyro_mmvae.metrics import ExpertWeights, Means, SegmentationMetrics, confusion_matrices, segmentation_metrics
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.objective import Loss
@@ -103,6 +103,15 @@ class Judged:
         """Pose metrics by branch."""
         return {name: found for name, found in self._scores.items() if name in self.branches}
 
+    @cached_property
+    def conditions(self) -> dict[str, dict[str, float]]:
+        """Mean end-point error in mm by which sensors were corrupted, and by posterior."""
+        found: dict[str, dict[str, float]] = {}
+        for name in self.poses:
+            for condition, metrics in self.errors.by_condition(name, **self.rules).items():
+                found.setdefault(condition, {})[name] = metrics.epe_mean_mm
+        return found
+
     @property
     def segmentations(self) -> dict[str, SegmentationMetrics]:
         """IoU and F1 by posterior, where segmentations are decoded and their truth is known."""
@@ -126,7 +135,8 @@ class Judged:
         return {
             "posteriors": posteriors,
             "baseline": {"mean_pose": self.baseline.to_dict()},
-            **{name: found for name, trust in self.trust.items() if (found := trust.mean())},
+            **{word: means for word, trust in self.trust.items() if (means := trust.mean())},
+            **({"conditions": self.conditions} if set(self.conditions) - {CLEAN} else {}),
             "elbo": self.elbo.mean(),
             "samples": {"used": self.errors.count(MEAN_POSE), "skipped": dict(self.skipped)},
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyro_mmvae.hands.evaluation import MEAN_POSE, Judged
+from pyro_mmvae.hands.scores import CLEAN
 
 
 def report(judged: Judged) -> str:
@@ -18,5 +19,9 @@ def report(judged: Judged) -> str:
     for word, trust in judged.trust.items():
         for name, means in trust.mean().items():
             lines.append(f"{word} of {name}: " + ", ".join(f"{v:.3f} where {kind}" for kind, v in means.items()))
+    if set(judged.conditions) - {CLEAN}:
+        for condition, means in judged.conditions.items():
+            what = condition if condition == CLEAN else f"corrupted {condition}"
+            lines.append(f"EPE where {what}: " + ", ".join(f"{name} {value:.2f} mm" for name, value in means.items()))
     count, skipped = judged.errors.count(MEAN_POSE), dict(judged.skipped) or "none"
     return "\n".join([*lines, "", f"{count} samples judged, skipped: {skipped}"])

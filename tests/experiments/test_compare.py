@@ -26,6 +26,7 @@ from pyro_mmvae.experiments.compare.figures import draw_curves
 from pyro_mmvae.experiments.compare.plan import plan, varied_options
 from pyro_mmvae.experiments.compare.results import collect, compared, markdown
 from pyro_mmvae.experiments.mog.config import Config as Mog
+from pyro_mmvae.experiments.rhd.config import Config as Rhd
 
 TINY = [*Mog.tiny, "--no-figures"]
 LIKELIHOODS = {"a+b": {"joint": {"mean": -1.5, "khat_over_0.7": 0.1}}}
@@ -350,3 +351,28 @@ def test_help_answers_at_once():
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "--scheduler" in out
     assert out.endswith("False\n")
+
+
+class TestStudies:
+    @pytest.mark.parametrize("name", sorted(Rhd.studies))
+    def test_every_study_can_be_planned(self, tmp_path, name):
+        config = Config(experiment="rhd", study=name, seeds=1, out=tmp_path)
+        study = Rhd.studies[name]
+        runs, misfits = plan(config, Rhd.tiny)
+        assert not misfits
+        assert len(runs) == len(study.guides) * math.prod(len(values) for values in study.vary.values())
+
+    def test_the_command_line_wins_over_the_study(self, tmp_path):
+        config = Config(experiment="rhd", study="sensor_failure", guides=("poe",), seeds=1, out=tmp_path)
+        (run,), _ = plan(config, [*Rhd.tiny, "--cloud-noise", "1"])
+        assert (run.guide, run.config.cloud_noise, run.config.pixel_corruption) == ("poe", 1.0, 0.9)
+
+    def test_a_study_keeps_its_values_with_other_guides(self, tmp_path):
+        config = Config(experiment="rhd", study="joshi2022_table3", guides=("gpoe",), seeds=1, out=tmp_path)
+        assert [run.config.pixel_corruption for run in plan(config, Rhd.tiny)[0]] == [0, 0.25, 0.5]
+
+    def test_an_unknown_study_is_refused(self, tmp_path):
+        with pytest.raises(ValueError, match="--study none: unknown; studies of rhd are: joshi2022_table3"):
+            plan(Config(experiment="rhd", study="none", out=tmp_path), [])
+        with pytest.raises(ValueError, match="studies of mog are: none"):
+            plan(mog(tmp_path, study="none"), [])

@@ -379,7 +379,10 @@ def test_weights_of_clean_and_of_corrupted_samples(run, tmp_path):
     for weights in (found["weights"], found["influence"]):
         assert set(weights["rgb"]) == {"clean", "corrupted"}
         assert set(weights["cloud"]) == {"clean"}
+    assert set(found["conditions"]) == {"clean", "rgb"}
+    assert set(found["conditions"]["rgb"]) == {"rgb", "cloud", "joint"}
     columns = Experiment.columns(found)
+    assert columns["EPE mm, joint, corrupted rgb"].value == found["conditions"]["rgb"]["joint"]
     assert columns["influence of rgb, corrupted"].value == found["influence"]["rgb"]["corrupted"]
     assert not any(
         name.startswith(("weights", "influence")) for name in Experiment.columns(metrics_of(run))
