@@ -1,7 +1,7 @@
 """OpenEXR pictures of numbers, such as depth maps: one channel of a scan-line file.
 
-Written here because nothing fits: OpenEXR's own bindings return what they have of a damaged file, and say so only on the
-terminal. Source: "OpenEXR File Layout" and "Technical Introduction to OpenEXR", Academy Software Foundation.
+Written here because nothing fits: OpenEXR's own bindings return what they have of a damaged file, and say so only on
+the terminal. Source: "OpenEXR File Layout" and "Technical Introduction to OpenEXR", Academy Software Foundation.
 """
 
 from __future__ import annotations
@@ -76,17 +76,18 @@ def read_exr(path: str | Path, names: Sequence[str]) -> NDArray[np.float32]:
 
 
 def write_exr(path: str | Path, values: NDArray[np.floating], name: str = "Z") -> None:
-    """Write a picture of one channel, 32-bit floats compressed by ZIP; it is there whole or not at all.
+    """Write a picture of one channel, compressed by ZIP; it is there whole or not at all.
 
     Args:
         path: of the file.
-        values: shape `(H, W)`, neither of them 0.
+        values: shape `(H, W)`, neither of them 0; 16-bit floats stay so, others become 32-bit ones.
         name: of the channel.
     """
-    pixels = np.ascontiguousarray(values, "<f4")
+    half = values.dtype == np.float16
+    pixels = np.ascontiguousarray(values, "<f2" if half else "<f4")
     height, width = pixels.shape
     window = struct.pack("<4i", 0, 0, width - 1, height - 1)
-    channels = name.encode() + b"\0" + struct.pack("<iBxxxii", 2, 0, 1, 1) + b"\0"
+    channels = name.encode() + b"\0" + struct.pack("<iBxxxii", 1 if half else 2, 0, 1, 1) + b"\0"
     attributes = [
         ("channels", "chlist", channels),
         ("compression", "compression", b"\3"),
@@ -164,7 +165,8 @@ def _described(found: dict[str, bytes], end: int) -> _Header:
 
 
 def _channels(content: bytes) -> list[_Channel]:
-    channels, place = [], 0
+    channels: list[_Channel] = []
+    place = 0
     for _ in range(_MAX_CHANNELS):
         name, place = _word(content, place)
         if not name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ class SensorNoise:
         """Return an image (H, W, 3) in [0, 1] with noise."""
         return corrupt_pixels(image, self.pixel_corruption, rng)
 
-    def cloud(self, points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    def cloud(self, points: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         """Return points (N, 3) with noise."""
         return noise_cloud(points, self.cloud_noise, rng)
 
