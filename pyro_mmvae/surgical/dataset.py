@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,6 +96,12 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.views)
+
+    def under(self, noise: SensorNoise) -> Views:
+        """Return the same views, of the same files and draws, under other noise."""
+        other = copy(self)
+        other.noise = noise
+        return other
 
     def batch(self, draws: Draws) -> ViewBatch:
         """Return some views; see `ViewBatch`."""
