@@ -131,7 +131,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Of images: ResNet-18, which averages over the picture, or a mirrored DC-GAN, which does not."""
     width: Positive = 32
     """Channels of its first stage."""
-    stem_stride: Literal[1, 2, 4] = 2
+    stem_stride: Literal[1, 2, 4] = 4
     """How much the ResNet shrinks the image before its first stage."""
     norm: Literal["batch", "group"] = "batch"
     """Normalisation in the ResNet."""
@@ -152,7 +152,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     beta_start: Weight | None = 1e-5
     beta_end: Weight = 1e-3
     beta_shape: Literal["linear", "geometric"] = "geometric"
-    lambda_segmentation: Weight = 0.01
+    lambda_segmentation: Weight = 0.03
     """Weight of the segmentation, whose log-probability is a sum over its pixels."""
     lambda_cloud: Weight = 1.0
     """Weight of the point cloud."""

@@ -18,7 +18,7 @@ AVERAGED: dict[str, Collection[int]] = {"organs": tuple(ORGANS), "all": tuple(ra
 
 
 def score(confusion: Tensor, counting: Counting = "summed", averaged: Averaged = "organs") -> dict[str, Any]:
-    """Return IoU and F1 of N samples in a form that JSON can hold.
+    """Return IoU and F1 of N samples, and the share of right pixels, in a form that JSON can hold.
 
     Joshi et al. (2022, section 4.4) name both scores and print no rule.
 
@@ -36,6 +36,7 @@ def score(confusion: Tensor, counting: Counting = "summed", averaged: Averaged =
     return {
         "iou": chosen.iou,
         "f1": chosen.f1,
+        "accuracy": float(confusion.diagonal(dim1=-2, dim2=-1).sum() / confusion.sum()),
         "iou_by_class": {CLASSES[kind]: value for kind, value in chosen.iou_by_class.items()},
         "f1_by_class": {CLASSES[kind]: value for kind, value in chosen.f1_by_class.items()},
         **{rule: {"iou": found.iou, "f1": found.f1} for rule, found in both.items()},

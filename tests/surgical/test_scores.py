@@ -25,6 +25,7 @@ def test_scores_by_hand():
     assert found["iou_by_class"] == pytest.approx({"liver": 2 / 3, "fat": 3 / 5, "wall": 1.0})
     assert found["iou"] == pytest.approx((2 / 3 + 3 / 5 + 1) / 3)
     assert found["f1"] == pytest.approx((4 / 5 + 6 / 8 + 1) / 3)
+    assert found["accuracy"] == 6 / 8
     first, second = (1 / 2 + 1 / 2 + 1) / 3, (1 + 2 / 3) / 2
     assert found["per_sample"]["iou"] == pytest.approx((first + second) / 2)
     assert found["summed"] == {"iou": found["iou"], "f1": found["f1"]}
