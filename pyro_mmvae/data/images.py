@@ -51,8 +51,8 @@ def read_colour(path: str | Path) -> Image.Image:
         UnreadableImageError: the file cannot be read, for whatever reason: truncated, damaged, empty, a folder, too
             large, animated, in print colours, or no picture. The message names it.
     """
-    content = _content(Path(path))
-    with _naming(path):
+    content = file_content(Path(path))
+    with naming(path):
         png = parse_png(content) if content.startswith(SIGNATURE) else None
         return _as_rgb(_decoded(content, png), png)
 
@@ -76,8 +76,8 @@ def read_values(path: str | Path, channels: Literal[1, 3]) -> NDArray[np.uint8]:
         UnreadableImageError: as in `read_colour`; the file is of another kind, depth or layout, is transparent
             somewhere, or says that it is to be turned.
     """
-    content = _content(Path(path))
-    with _naming(path):
+    content = file_content(Path(path))
+    with naming(path):
         png = _parsed_values(content, channels)
         check_pixels(png)
         image = _decoded(content, png)
@@ -87,7 +87,8 @@ def read_values(path: str | Path, channels: Literal[1, 3]) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
+def naming(path: str | Path) -> Iterator[None]:
+    """Make whatever a reader stumbles over an `UnreadableImageError` that names the file."""
     try:
         yield
     # Pillow lets through whatever its readers stumble over in a damaged file.
@@ -96,7 +97,13 @@ def _naming(path: str | Path) -> Iterator[None]:
         raise UnreadableImageError(f"{path}: {reason}") from error
 
 
-def _content(path: Path) -> bytes:
+def file_content(path: Path) -> bytes:
+    """Return the bytes of a file.
+
+    Raises:
+        MissingImageError: there is no such file.
+        UnreadableImageError: it is empty, a folder or another thing that is no file, too large, or cannot be read.
+    """
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:

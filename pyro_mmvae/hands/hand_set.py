@@ -14,13 +14,13 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from pyro_mmvae.data.samples import Draw, Draws
+from pyro_mmvae.data.sensor_noise import SensorNoise
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.data.split import hold_out, subset
 from pyro_mmvae.hands.annotation import BadSampleError
 from pyro_mmvae.hands.augmentation import AugmentationRanges
 from pyro_mmvae.hands.batch import HandBatch, HandSample, Skipped, collate, none_of
-from pyro_mmvae.hands.noise import SensorNoise
 from pyro_mmvae.hands.record import CROP_MARGINS, MAX_POINTS, HandRecord, ReadOptions, check_frame_size
-from pyro_mmvae.hands.skips import SkipLog
 from pyro_mmvae.hands.traits import Traits
 from pyro_mmvae.hands.view import MODALITIES, HandView, ViewOptions, blank_sample
 

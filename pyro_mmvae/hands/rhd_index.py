@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.hands.annotation import BadSampleError, Hand, check_hand
 from pyro_mmvae.hands.rhd_annotation import parse_hands
 from pyro_mmvae.hands.rhd_format import annotation_path, dataset_root, read_annotations, sample_paths
-from pyro_mmvae.hands.skips import SkipLog
 
 KNOWN_BAD = {"training": frozenset({20500, 28140}), "evaluation": frozenset[int]()}
 """Samples of the official set that the literature leaves out."""

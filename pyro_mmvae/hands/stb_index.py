@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from pyro_mmvae.data.mat_file import read_mat
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.hands.annotation import BadSampleError, Hand, check_hand, inside
 from pyro_mmvae.hands.geometry import Array, project
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
-from pyro_mmvae.hands.skips import SkipLog
 from pyro_mmvae.hands.stb_format import (
     ALL_SEQUENCES,
     MAX_FRAMES,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pyro_mmvae.data.affine import apply_affine, compose_affine, invert_affine
 from pyro_mmvae.data.images import to_tensor, warp
+from pyro_mmvae.data.sensor_noise import SENSORS, SensorNoise
 from pyro_mmvae.hands.augmentation import Augmentation, AugmentationRanges, draw_augmentation, recolor
 from pyro_mmvae.hands.batch import Hands, HandSample
 from pyro_mmvae.hands.geometry import (
@@ -22,7 +23,6 @@ from pyro_mmvae.hands.geometry import (
     viewpoint_rotation,
 )
 from pyro_mmvae.hands.joint_maps import gaussian_heatmaps
-from pyro_mmvae.hands.noise import SENSORS, SensorNoise
 from pyro_mmvae.hands.record import HandRecord
 from pyro_mmvae.hands.rhd_format import NUM_JOINTS
 

@@ -16,10 +16,12 @@ import torch
 from food_factory import recipe1m
 from rhd_factory import write_set
 from stb_factory import write_stb
+from surgical_factory import write_surgical
 
 import pyro_mmvae.data
 import pyro_mmvae.food
 import pyro_mmvae.hands
+import pyro_mmvae.surgical
 from pyro_mmvae import Batch
 from pyro_mmvae.batch import batch_of
 from pyro_mmvae.data.gaussian_mixture import sample
@@ -36,6 +38,10 @@ from pyro_mmvae.hands.rhd_format import sample_paths
 from pyro_mmvae.hands.stb import STB
 from pyro_mmvae.hands.stb_format import picture_path
 from pyro_mmvae.hands.synthetic import generate, generate_stb
+from pyro_mmvae.surgical.dataset import Views
+from pyro_mmvae.surgical.layout import View, view_path
+from pyro_mmvae.surgical.record import ReadOptions, read_camera
+from pyro_mmvae.surgical.views import find_views
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,15 @@ def food(**options):
     return make
 
 
+def surgical(**options):
+    def make(folder):
+        root = write_surgical(folder / "set", views=1)
+        view_path(root, "depth", View(2, 0)).unlink()  # no cloud there
+        return Views(root, find_views(root), ReadOptions(16, 8, read_camera(root)), num_points=8, **options)
+
+    return make
+
+
 SETS = {
     "in memory": Entry(lambda folder: InMemory(Batch.of({"a": torch.randn(5, 2)}, {"a": torch.arange(5) < 3}))),
     "mixture of Gaussians": Entry(lambda folder: sample(9).samples()),
@@ -107,6 +122,8 @@ SETS = {
     "synthetic STB": Entry(synthetic_stb),
     "food": Entry(food()),
     "food, augmented": Entry(food(augment=True, preload=True), ("image",)),
+    "surgical": Entry(surgical(), ("cloud",)),
+    "surgical, varied": Entry(surgical(jitter=0.2, preload=True, progress=False), ("rgb", "cloud")),
 }
 
 
@@ -137,7 +154,7 @@ def all_of(samples, epoch=0):
 
 def test_every_data_set_has_an_entry(tmp_path):
     found = set()
-    for package in (pyro_mmvae.data, pyro_mmvae.food, pyro_mmvae.hands):
+    for package in (pyro_mmvae.data, pyro_mmvae.food, pyro_mmvae.hands, pyro_mmvae.surgical):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()

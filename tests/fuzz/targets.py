@@ -24,6 +24,7 @@ from torch import nn
 
 from pyro_mmvae import Modality, MultimodalVAE, guides, load, save
 from pyro_mmvae.checkpoints import load_checkpoint, loss_state
+from pyro_mmvae.data.exr import read_exr, write_exr
 from pyro_mmvae.data.idx import read_idx
 from pyro_mmvae.data.images import read_colour, read_values
 from pyro_mmvae.data.ply import read_ply, write_ply
@@ -188,6 +189,7 @@ def _ascii_ply(path: Path) -> None:
     path.write_text(f"{head}property uchar red\nelement face 0\nproperty list uchar int i\nend_header\n{rows}")
 
 
+SMOOTH = np.add.outer(np.arange(40.0), np.arange(30.0) ** 2).astype(np.float32)
 METRICS = {"a": 1.5, "b": {"mean": [1, 2, None]}, "c": "text"}
 TARGETS: dict[str, Target] = {
     "json": Target(lambda p: write_json(METRICS, p), read_json, "m.json", restructure=_json),
@@ -223,6 +225,7 @@ TARGETS: dict[str, Target] = {
     "jpeg": Target(_png("RGB", format="JPEG"), lambda p: read_colour(p).size, "colour.jpg"),
     "webp": Target(_png("RGB", format="WEBP"), lambda p: read_colour(p).size, "colour.webp"),
     "bmp": Target(_png("RGB", format="BMP"), lambda p: read_colour(p).size, "colour.bmp"),
+    "exr": Target(lambda p: write_exr(p, SMOOTH), lambda p: read_exr(p, ["Z"]), "depth.exr"),
     "npz": Target(_poses, _seen, "hand.npz"),
     "ply": Target(lambda p: write_ply(p, np.ones((9, 3)), np.full((9, 3), 7)), lambda p: read_ply(p).points, "c.ply"),
     "ascii ply": Target(_ascii_ply, lambda p: read_ply(p).points, "c.ply"),

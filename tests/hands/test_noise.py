@@ -8,7 +8,7 @@ import torch
 from rhd_factory import write_set
 
 from pyro_mmvae.data.samples import Draw
-from pyro_mmvae.hands.noise import SENSORS, SensorNoise
+from pyro_mmvae.data.sensor_noise import SENSORS, SensorNoise
 from pyro_mmvae.hands.rhd import RHD, collate
 from pyro_mmvae.hands.rhd_format import sample_paths
 

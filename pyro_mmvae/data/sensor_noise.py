@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class SensorNoise:
 
     Args:
         pixel_corruption: share of an image's pixels replaced by random colours.
-        cloud_noise: standard deviation of Gaussian noise on cloud points, in units of the bone 12-11.
+        cloud_noise: standard deviation of Gaussian noise on cloud points, in the unit of the points.
         corrupted_share: share of samples on which such noise acts: one number for both sensors, or one for each by
             name, `{"rgb": 0.25, "cloud": 0.5}`. A sensor without noise may be left out.
 
@@ -73,8 +74,8 @@ class SensorNoise:
         """Return an image (H, W, 3) in [0, 1] with noise."""
         return corrupt_pixels(image, self.pixel_corruption, rng)
 
-    def cloud(self, points: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return points (N, 3) in units of the bone 12-11 with noise."""
+    def cloud(self, points: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        """Return points (N, 3) with noise."""
         return noise_cloud(points, self.cloud_noise, rng)
 
     def _share(self, sensor: str) -> float:

@@ -1,4 +1,4 @@
-"""What is left out of a set of hands, and why."""
+"""What is left out of a set, and why."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SkipLog:
         self.counts: Counter[str] = Counter()
         self._first: dict[str, str] = {}
 
-    def add(self, index: int, reason: str, detail: str = "") -> None:
-        """Count one sample."""
+    def add(self, index: int | str, reason: str, detail: str = "") -> None:
+        """Count one sample, by its number or name."""
         self.counts[reason] += 1
         self._first.setdefault(reason, f"sample {index}" + (f": {detail}" if detail else ""))
 
