@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
+from filelock import FileLock
 from tqdm import tqdm
 
 from pyro_mmvae.files import read_json
@@ -53,6 +54,47 @@ def make_set(root: Path, settings: dict, fill: Callable[[Path], None]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return root
+
+
+def grow_set(root: Path, settings: dict, fill: Callable[[Path], None]) -> Path:
+    """Fills a folder, unless it is there already; one that was stopped goes on where it was.
+
+    It is filled as `.NAME.unfinished` beside `root` and gets its own name when it is complete. Of several processes
+    that ask for it, one makes it and the others wait.
+
+    Args:
+        root: folder of the set. A finished set with the same settings is left as it is.
+        settings: what the set follows from; kept with it.
+        fill: writes everything else that is not in the folder yet; called again after it was stopped at any moment.
+
+    Raises:
+        FileExistsError: the folder holds something else, or a set with other settings.
+        OSError: it cannot be written, for example because the disk is full.
+    """
+    if is_there(root, settings):
+        return root
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(root.with_name(f".{root.name}.lock")):
+        if not is_there(root, settings):
+            folder = root.with_name(f".{root.name}.unfinished")
+            _begin(folder, settings)
+            fill(folder)
+            if root.exists():
+                root.rmdir()  # an empty folder, else it would not have come to this
+            folder.replace(root)
+    return root
+
+
+def _begin(folder: Path, settings: dict) -> None:
+    """Makes the folder of what is not finished; one of other settings goes."""
+    try:
+        same = read_json(folder / SETTINGS_FILE) == settings
+    except (OSError, ValueError):
+        same = False
+    if not same:
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def made(
