@@ -41,7 +41,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     refine: Count = 0
     """Steps in which each test face's posterior is improved before log-likelihoods are drawn from it."""
 
-    epochs: Positive = 30
+    epochs: Positive = 25
     batch_size: Positive = 32
     beta_start: Weight | None = 0.0
 

@@ -12,8 +12,8 @@ from pyro_mmvae.faces.dataset import FaceBatch, as_floats, complete, loaded
 from pyro_mmvae.faces.pixels import Pixels
 from pyro_mmvae.faces.transforms import edges_of, grey_of, half_masked, landmark_picture, watermarked
 
-COLOUR, GREY, EDGES, LANDMARKS, HALF, WATERMARK = "colour", "grey", "edges", "landmarks", "half", "watermark"
-CHANNELS = {COLOUR: 3, GREY: 1, EDGES: 1, LANDMARKS: 1, HALF: 3, WATERMARK: 3}
+COLOUR, GREY, EDGES, LANDMARKS, MASKED, WATERMARK = "colour", "grey", "edges", "landmarks", "masked", "watermark"
+CHANNELS = {COLOUR: 3, GREY: 1, EDGES: 1, LANDMARKS: 1, MASKED: 3, WATERMARK: 3}
 """Modalities, with the number of their channels."""
 BINARY = (EDGES, LANDMARKS)
 """Those whose pixels are zeros and ones."""
@@ -48,7 +48,7 @@ class TransformedFaces:
             GREY: grey,
             EDGES: self._edges_of(grey, rows.tolist()),
             LANDMARKS: torch.from_numpy(points).to(torch.float32),
-            HALF: half_masked(colour),
+            MASKED: half_masked(colour),
             WATERMARK: watermarked(colour),
         }
         return FaceBatch(complete(data), rows, skipped)
