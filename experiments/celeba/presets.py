@@ -19,9 +19,9 @@ PRESETS: Mapping[str, Preset] = {
             **{"beta_start": 0.0, "beta_share": 0.2, "test_samples": 1000},
         },
         notes=(
-            "the set VAE's paper prints no likelihood, epochs, batch size or networks; its numbers, about -0.5 nats for "
-            "each value, look like cross-entropies of values in [0, 1], which are no densities: zeros and ones drawn "
-            "from these values have probabilities of that size",
+            "the set VAE's paper prints no likelihood, epochs, batch size or networks; its numbers, about -0.5 nats "
+            "for each value, look like cross-entropies of values in [0, 1], which are no densities: zeros and ones "
+            "drawn from these values have probabilities of that size",
             "18 attributes and the crop to the shorter side are those of Wu and Goodman's code",
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pyro_mmvae.experiments.celeba.options import FaceConfig
 from pyro_mmvae.experiments.common.ranges import Positive, PositiveNumber, Weight
@@ -19,8 +19,8 @@ PRESETS: Mapping[str, Preset] = {
             **{"workers": 8, "preload": False, "num_samples": 1000, "beta_share": 0.2, "test_samples": 200},
         },
         notes=(
-            "the set VAE's paper (section 4.3) prints which six pictures there are, and no other setting; its landmarks "
-            "are dlib's, ours are the set's five points; watermark, edges' settings and which half is black are ours",
+            "the set VAE's paper (section 4.3) prints which six pictures there are, and no other setting; its "
+            "landmarks are dlib's, ours the set's five points; watermark, edges' settings and the black half are ours",
         ),
     )
 }
@@ -67,10 +67,6 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     def implied_preset(self) -> str | None:
         """Return those with a folder of data."""
         return LITERATURE if self.data is not None else None
-
-    def implied(self) -> dict[str, Any]:
-        """Return the guide's own objective, and of those that go over all subsets how many they draw in a step."""
-        return super().implied()
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""

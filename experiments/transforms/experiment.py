@@ -64,7 +64,13 @@ class Experiment(experiment.Experiment[Config]):
         found = {}
         for name in ("psnr", "ssim"):
             rows = metrics[name]
-            for given, target in ((GREY, COLOUR), (MASKED, COLOUR), (WATERMARK, COLOUR), (ALL, COLOUR), (COLOUR, EDGES)):
+            for given, target in (
+                (GREY, COLOUR),
+                (MASKED, COLOUR),
+                (WATERMARK, COLOUR),
+                (ALL, COLOUR),
+                (COLOUR, EDGES),
+            ):
                 if given in rows:
                     found[f"{name.upper()} of {target} from {given}"] = Column.of(rows[given][target])
             found[f"{name.upper()}, mean over others"] = Column.of(mean_over_others(rows))

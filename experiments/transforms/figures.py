@@ -11,7 +11,7 @@ import torch
 from pyro_mmvae import Batch, Loss
 from pyro_mmvae.experiments.celeba.data import FaceData
 from pyro_mmvae.experiments.transforms.evaluation import ALL
-from pyro_mmvae.faces.transformed import CHANNELS, COLOUR, EDGES, GREY, MASKED, LANDMARKS, WATERMARK
+from pyro_mmvae.faces.transformed import CHANNELS, COLOUR, EDGES, GREY, LANDMARKS, MASKED, WATERMARK
 from pyro_mmvae.plots import plot_history, plot_images
 from pyro_mmvae.plots.matrices import plot_matrices
 from pyro_mmvae.training import History
@@ -21,15 +21,15 @@ GROWING = (LANDMARKS, EDGES, MASKED, GREY, WATERMARK, COLOUR)
 """The order in which inputs are added in a figure."""
 
 
-def draw_figures(
-    loss: Loss, data: FaceData, metrics: Mapping[str, Any], folder: Path, history: History | None
-) -> None:
+def draw_figures(loss: Loss, data: FaceData, metrics: Mapping[str, Any], folder: Path, history: History | None) -> None:
     """Draw what is decoded from what, the matrices, and training curves."""
     shown = next(iter(data.judged()))[:SHOWN].to(loss.model.device)
     inputs = loss.guide.inputs
     if COLOUR in inputs:
         plot_from_colour(loss, shown, folder / "from_colour.png")
-    plot_to_colour(loss, shown, [name for name in (GREY, MASKED, WATERMARK) if name in inputs], folder / "to_colour.png")
+    plot_to_colour(
+        loss, shown, [name for name in (GREY, MASKED, WATERMARK) if name in inputs], folder / "to_colour.png"
+    )
     plot_growing(loss, shown, [name for name in GROWING if name in inputs], folder / "subsets.png")
     titles = {"PSNR, dB": metrics["psnr"], "SSIM": metrics["ssim"]}
     if metrics["log_likelihood"] is not None:

@@ -58,11 +58,10 @@ class TransformedFaces:
         found = np.empty((len(rows), 1, side, side), np.float32)
         for place, (number, picture) in enumerate(zip(rows, grey[:, 0].numpy(), strict=True)):
             kept = None if self._edges is None else self._edges.get(number)
-            if kept is None:
-                edges = edges_of(picture, self.sigma)
-                if self._edges is not None:
-                    self._edges[number] = np.packbits(edges)
-            else:
-                edges = np.unpackbits(kept, count=side * side).reshape(side, side)
-            found[place] = edges
+            if kept is not None:
+                found[place] = np.unpackbits(kept, count=side * side).reshape(side, side)
+                continue
+            found[place] = edges = edges_of(picture, self.sigma)
+            if self._edges is not None:
+                self._edges[number] = np.packbits(edges)
         return torch.from_numpy(found)

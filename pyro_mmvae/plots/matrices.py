@@ -50,7 +50,8 @@ def _draw(axes: Axes, name: str, matrix: Matrix, labels: tuple[str, str]) -> Non
     axes.imshow(shade, cmap="viridis", vmin=0, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
         if not math.isnan(value):
-            axes.text(j, i, _short(value), ha="center", va="center", fontsize=7, color="w" if shade[i, j] < 0.6 else "k")
+            colour = "white" if shade[i, j] < 0.6 else "black"
+            axes.text(j, i, _short(value), ha="center", va="center", fontsize=7, color=colour)
     axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", fontsize=8)
     axes.set_yticks(range(len(rows)), rows, fontsize=8)
     axes.set(title=name, xlabel=labels[0], ylabel=labels[1])

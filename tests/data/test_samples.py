@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from faces_factory import celeba
 from food_factory import recipe1m
 from rhd_factory import write_set
 from stb_factory import write_stb
 
 import pyro_mmvae.data
+import pyro_mmvae.faces
 import pyro_mmvae.food
 import pyro_mmvae.hands
 from pyro_mmvae import Batch
@@ -27,6 +29,12 @@ from pyro_mmvae.data.labelled_samples import LabelledSamples
 from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.data.samples import Draws, InMemory, Samples
 from pyro_mmvae.data.shapes import rendered_shapes
+from pyro_mmvae.faces.archive import Pictures
+from pyro_mmvae.faces.dataset import Faces
+from pyro_mmvae.faces.index import read_index
+from pyro_mmvae.faces.pictures import Square
+from pyro_mmvae.faces.pixels import Pixels
+from pyro_mmvae.faces.transformed import TransformedFaces
 from pyro_mmvae.food.dataset import Food
 from pyro_mmvae.food.index import open_index
 from pyro_mmvae.food.pictures import PictureOptions
@@ -90,6 +98,15 @@ def food(**options):
     return make
 
 
+def faces(kind, zipped=False, preload=False, **options):
+    def make(folder):
+        pictures = Pictures(celeba(folder / "set", zipped=zipped))
+        index = read_index(folder / "set", pictures, landmarks=True)
+        return kind(Pixels(pictures, index, range(index.size), Square(12), preload=preload), **options)
+
+    return make
+
+
 SETS = {
     "in memory": Entry(lambda folder: InMemory(Batch.of({"a": torch.randn(5, 2)}, {"a": torch.arange(5) < 3}))),
     "mixture of Gaussians": Entry(lambda folder: sample(9).samples()),
@@ -107,6 +124,10 @@ SETS = {
     "synthetic STB": Entry(synthetic_stb),
     "food": Entry(food()),
     "food, augmented": Entry(food(augment=True, preload=True), ("image",)),
+    "faces": Entry(faces(Faces)),
+    "faces, zipped and binary": Entry(faces(Faces, zipped=True, binary=True)),
+    "transformed faces": Entry(faces(TransformedFaces)),
+    "transformed faces, kept": Entry(faces(TransformedFaces, preload=True, keep=True)),
 }
 
 
@@ -137,7 +158,7 @@ def all_of(samples, epoch=0):
 
 def test_every_data_set_has_an_entry(tmp_path):
     found = set()
-    for package in (pyro_mmvae.data, pyro_mmvae.food, pyro_mmvae.hands):
+    for package in (pyro_mmvae.data, pyro_mmvae.faces, pyro_mmvae.food, pyro_mmvae.hands):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()

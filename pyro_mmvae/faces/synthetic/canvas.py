@@ -38,9 +38,7 @@ class Canvas:
             self._flat(points), fill=_rgba(colour, opacity), width=max(round(width * LARGER), 1), joint="curve"
         )
 
-    def ellipse(
-        self, x: float, y: float, a: float, b: float, colour: Sequence[float], opacity: float = 1.0
-    ) -> None:
+    def ellipse(self, x: float, y: float, a: float, b: float, colour: Sequence[float], opacity: float = 1.0) -> None:
         """Fill an ellipse of half axes a and b."""
         self.fill(oval(x, y, a, b), colour, opacity)
 

@@ -73,8 +73,9 @@ def _draw_body(canvas: Canvas, face: Face) -> None:
     shoulders = curve(X + (wide + 22) * place, 196 + 26 * np.abs(place) ** 2.5)
     canvas.fill(np.concatenate([shoulders, [(X + 140, 250), (X - 140, 250)]]), face.clothes)
     neck = 26.0 if "Male" in face.has else 20.0
-    canvas.fill(curve([X - neck, X + neck, X + neck + 4, X, X - neck - 4], [158, 158, 199, 214, 199]),
-                darker(face.skin, 0.22))
+    canvas.fill(
+        curve([X - neck, X + neck, X + neck + 4, X, X - neck - 4], [158, 158, 199, 214, 199]), darker(face.skin, 0.22)
+    )
 
 
 def outline(face: Face) -> Points:
@@ -107,7 +108,8 @@ def _draw_head(canvas: Canvas, face: Face) -> None:
             place = np.linspace(-1, 1, 13)
             canvas.line(curve(X + 24 * place, y - 1.5 * (1 - place**2)), darker(face.skin, 0.35), 1.0, 0.5)
         for side in (-1, 1):
-            canvas.line(curve(X + side * np.array([12.0, 20.0, 27.0]), [121, 123.5, 121]), darker(face.skin, 0.4), 1.0, 0.6)
+            under = curve(X + side * np.array([12.0, 20.0, 27.0]), [121, 123.5, 121])
+            canvas.line(under, darker(face.skin, 0.4), 1.0, 0.6)
 
 
 def _lit(picture: NDArray[np.float32], face: Face, rng: np.random.Generator) -> NDArray[np.uint8]:

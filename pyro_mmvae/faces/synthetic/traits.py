@@ -71,9 +71,9 @@ class Face:
         return [1 if name in self.has else -1 for name in ATTRIBUTES]
 
 
+MEN, OLD = 0.44, 0.22
 FREQUENCIES = MappingProxyType(
     {
-        "Male": 0.44,
         "Bald": (0.0, 0.12),
         "Wearing_Hat": (0.06, 0.14),
         "Eyeglasses": (0.08, 0.22),
@@ -96,12 +96,11 @@ def sample_face(rng: np.random.Generator) -> Face:
     receding hairline; those who smile open their mouths. Nothing is said of what cannot be seen: there is no hair of a
     bald man, no fringe and no hairline under a hat.
     """
-    male = bool(rng.random() < 0.44)
-    old = bool(rng.random() < 0.22)
-    chance = {n: p[int(male)] for n, p in FREQUENCIES.items() if isinstance(p, tuple)}
+    male, old = bool(rng.random() < MEN), bool(rng.random() < OLD)
+    chance = {name: by_sex[int(male)] for name, by_sex in FREQUENCIES.items()}
     if old:
-        chance |= {"Eyeglasses": 0.5, "Receding_Hairline": chance["Receding_Hairline"] * 1.8, "Heavy_Makeup": 0.3}
-        chance["Heavy_Makeup"] *= not male
+        chance |= {"Eyeglasses": 0.5, "Receding_Hairline": 1.8 * chance["Receding_Hairline"]}
+        chance["Heavy_Makeup"] *= 0.5
     has = {name for name, p in chance.items() if rng.random() < p}
     hair = _hair_colour(male, old, rng)
     texture = str(rng.choice(("Straight_Hair", "Wavy_Hair", ""), p=(0.38, 0.32, 0.30) if male else (0.33, 0.52, 0.15)))
@@ -115,11 +114,8 @@ def sample_face(rng: np.random.Generator) -> Face:
 
 def _hair_colour(male: bool, old: bool, rng: np.random.Generator) -> str:
     names = list(_HAIRS)
-    shares = (0.30, 0.08, 0.28, 0.27, 0.07) if old else ((0.46, 0.10, 0.36, 0.0, 0.08) if male else _WOMEN)
-    return names[int(rng.choice(len(names), p=shares))]
-
-
-_WOMEN = (0.28, 0.32, 0.32, 0.0, 0.08)
+    young = (0.46, 0.10, 0.36, 0.0, 0.08) if male else (0.28, 0.32, 0.32, 0.0, 0.08)
+    return names[int(rng.choice(len(names), p=(0.26, 0.06, 0.24, 0.38, 0.06) if old else young))]
 
 
 def _hidden(has: set[str]) -> set[str]:
