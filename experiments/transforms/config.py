@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pyro_mmvae.experiments.celeba.options import FaceConfig
 from pyro_mmvae.experiments.common.ranges import Positive, PositiveNumber, Weight
@@ -55,6 +55,8 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     num_samples: Positive = 50
     test_samples: Positive | None = 60
 
+    objective_options: tuple[str, ...] | None = None  # type: ignore[assignment]
+    """Options of the objective as name=value. None: of `mopoe` max_terms=1, as there are 63 subsets; else none."""
     epochs: Positive = 20
     batch_size: Positive = 32
     beta_start: Weight | None = 0.0
@@ -67,6 +69,11 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     def implied_preset(self) -> str | None:
         """Return those with a folder of data."""
         return LITERATURE if self.data is not None else None
+
+    def implied(self) -> dict[str, Any]:
+        """Return the guide's own objective, and one subset a step where an objective goes over all of them."""
+        chosen = ("max_terms=1",) if self.objective == "mopoe" else ()
+        return {**super().implied(), "objective_options": None if self.objective is None else chosen}
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""
