@@ -147,6 +147,7 @@ def test_what_cannot_be_seen_is_not_said():
     hidden = ("Bangs", "Receding_Hairline", "Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair", "Wavy_Hair")
     assert not any(has(name)[has("Bald")].any() for name in hidden)
     assert not any(has(name)[has("Wearing_Hat")].any() for name in ("Bald", "Bangs", "Receding_Hairline"))
+    assert not any(has(name)[has("Wearing_Hat") & has("Male")].any() for name in ("Straight_Hair", "Wavy_Hair"))
     assert not has("Mustache")[~has("Male")].any()
     colours = sum(has(name).astype(int) for name in ("Black_Hair", "Blond_Hair", "Brown_Hair", "Gray_Hair"))
     assert colours.max() == 1

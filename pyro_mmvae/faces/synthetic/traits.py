@@ -94,7 +94,7 @@ def sample_face(rng: np.random.Generator) -> Face:
 
     Men are bald, have a mustache or bushy eyebrows; women wear makeup and long hair; grey hair goes with glasses and a
     receding hairline; those who smile open their mouths. Nothing is said of what cannot be seen: there is no hair of a
-    bald man, no fringe and no hairline under a hat.
+    bald man; under a hat no fringe and no hairline, nor whether short hair is wavy.
     """
     male, old = bool(rng.random() < MEN), bool(rng.random() < OLD)
     chance = {name: by_sex[int(male)] for name, by_sex in FREQUENCIES.items()}
@@ -123,6 +123,7 @@ def _hidden(has: set[str]) -> set[str]:
     gone: set[str] = set()
     if "Wearing_Hat" in has:
         gone |= {"Bald", "Bangs", "Receding_Hairline"}
+        gone |= {"Straight_Hair", "Wavy_Hair"} if "Male" in has else set()
     elif "Bald" in has:
         gone |= {*_HAIRS, "Bangs", "Receding_Hairline", "Straight_Hair", "Wavy_Hair"}
     if "Bangs" in has:
