@@ -51,8 +51,20 @@ def read_colour(path: str | Path) -> Image.Image:
         UnreadableImageError: the file cannot be read, for whatever reason: truncated, damaged, empty, a folder, too
             large, animated, in print colours, or no picture. The message names it.
     """
-    content = file_content(Path(path))
-    with naming(path):
+    return decode_colour(file_content(Path(path)), path)
+
+
+def decode_colour(content: bytes, name: str | Path) -> Image.Image:
+    """Read a picture that is in memory, a member of an archive say, as `read_colour` reads a file.
+
+    Args:
+        content: of the file.
+        name: what messages call it.
+
+    Raises:
+        UnreadableImageError: see `read_colour`.
+    """
+    with naming(name):
         png = parse_png(content) if content.startswith(SIGNATURE) else None
         return _as_rgb(_decoded(content, png), png)
 

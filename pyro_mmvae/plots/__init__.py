@@ -7,8 +7,9 @@ from pyro_mmvae.plots.comparison import plot_compare
 from pyro_mmvae.plots.correlations import plot_cross_correlations
 from pyro_mmvae.plots.curves import plot_history, plot_training
 from pyro_mmvae.plots.heatmaps import plot_heatmaps
-from pyro_mmvae.plots.images import plot_grey_images
+from pyro_mmvae.plots.images import plot_grey_images, plot_images
 from pyro_mmvae.plots.latents import on_a_plane, plot_latents, posterior_points
+from pyro_mmvae.plots.matrices import plot_matrices
 from pyro_mmvae.plots.tables import plot_table
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "plot_grey_images",
     "plot_heatmaps",
     "plot_history",
+    "plot_images",
     "plot_latents",
+    "plot_matrices",
     "plot_table",
     "plot_training",
     "posterior_points",

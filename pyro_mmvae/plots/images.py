@@ -11,6 +11,31 @@ from torch import Tensor
 from pyro_mmvae.plots.style import as_array, panels, save, show_image
 
 
+def plot_images(rows: Mapping[str, Tensor | ArrayLike], path: str | Path, title: str, size: float = 0.9) -> Path:
+    """Show pictures in rows, in colour or grey.
+
+    Args:
+        rows: values in [0, 1] by name, shapes `(N, 3, H, W)` or `(N, 1, H, W)`; a row may have fewer than the first.
+        path: where the image goes.
+        title: of the figure.
+        size: side of an image in inches.
+
+    Returns:
+        The path.
+    """
+    columns = max(len(as_array(images)) for images in rows.values())
+    figure, axes = panels([""] * len(rows), columns, size=size)
+    for (name, images), line in zip(rows.items(), axes, strict=True):
+        for panel in line:
+            panel.set(xticks=[], yticks=[])
+            panel.set_frame_on(False)
+        for image, panel in zip(as_array(images), line, strict=False):
+            show_image(panel, image if len(image) == 3 else image.repeat(3, 0))
+        line[0].text(-0.08, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=8)
+    figure.suptitle(title)
+    return save(figure, path)
+
+
 def plot_grey_images(
     rows: Mapping[str, Tensor | ArrayLike], path: str | Path, title: str, size: float = 0.75, upright: bool = False
 ) -> Path:

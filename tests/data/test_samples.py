@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import torch
+from faces_factory import celeba
 from food_factory import recipe1m
 from rhd_factory import write_set
 from stb_factory import write_stb
 from surgical_factory import write_surgical
 
 import pyro_mmvae.data
+import pyro_mmvae.faces
 import pyro_mmvae.food
 import pyro_mmvae.hands
 import pyro_mmvae.surgical
@@ -29,6 +31,12 @@ from pyro_mmvae.data.labelled_samples import LabelledSamples
 from pyro_mmvae.data.loader import make_loader
 from pyro_mmvae.data.samples import Draws, InMemory, Samples
 from pyro_mmvae.data.shapes import rendered_shapes
+from pyro_mmvae.faces.archive import Pictures
+from pyro_mmvae.faces.dataset import Faces
+from pyro_mmvae.faces.index import read_index
+from pyro_mmvae.faces.pictures import Square
+from pyro_mmvae.faces.pixels import Pixels
+from pyro_mmvae.faces.transformed import TransformedFaces
 from pyro_mmvae.food.dataset import Food
 from pyro_mmvae.food.index import open_index
 from pyro_mmvae.food.pictures import PictureOptions
@@ -105,6 +113,15 @@ def surgical(**options):
     return make
 
 
+def faces(kind, zipped=False, preload=False, **options):
+    def make(folder):
+        pictures = Pictures(celeba(folder / "set", zipped=zipped))
+        index = read_index(folder / "set", pictures, landmarks=True)
+        return kind(Pixels(pictures, index, range(index.size), Square(12), preload=preload), **options)
+
+    return make
+
+
 SETS = {
     "in memory": Entry(lambda folder: InMemory(Batch.of({"a": torch.randn(5, 2)}, {"a": torch.arange(5) < 3}))),
     "mixture of Gaussians": Entry(lambda folder: sample(9).samples()),
@@ -124,6 +141,10 @@ SETS = {
     "food, augmented": Entry(food(augment=True, preload=True), ("image",)),
     "surgical": Entry(surgical(), ("cloud",)),
     "surgical, varied": Entry(surgical(jitter=0.2, preload=True, progress=False), ("rgb", "cloud")),
+    "faces": Entry(faces(Faces)),
+    "faces, zipped and binary": Entry(faces(Faces, zipped=True, binary=True)),
+    "transformed faces": Entry(faces(TransformedFaces)),
+    "transformed faces, kept": Entry(faces(TransformedFaces, preload=True, keep=True)),
 }
 
 
@@ -154,7 +175,7 @@ def all_of(samples, epoch=0):
 
 def test_every_data_set_has_an_entry(tmp_path):
     found = set()
-    for package in (pyro_mmvae.data, pyro_mmvae.food, pyro_mmvae.hands, pyro_mmvae.surgical):
+    for package in (pyro_mmvae.data, pyro_mmvae.faces, pyro_mmvae.food, pyro_mmvae.hands, pyro_mmvae.surgical):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()

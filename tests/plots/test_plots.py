@@ -9,7 +9,15 @@ from pyro_mmvae import objectives
 from pyro_mmvae.hands.metrics import pose_metrics
 from pyro_mmvae.hands.plots import plot_pck, plot_skeletons, plot_skeletons_3d
 from pyro_mmvae.hands.rhd_format import BONES, FINGERS, WRIST
-from pyro_mmvae.plots import plot_clouds, plot_cross_correlations, plot_heatmaps, plot_table, plot_training
+from pyro_mmvae.plots import (
+    plot_clouds,
+    plot_cross_correlations,
+    plot_heatmaps,
+    plot_images,
+    plot_matrices,
+    plot_table,
+    plot_training,
+)
 from pyro_mmvae.plots.space import upright
 
 IMAGES = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
@@ -20,6 +28,7 @@ HEATMAPS = torch.rand(2, 21, 16, 24, generator=torch.Generator().manual_seed(4))
 METRICS = pose_metrics(np.linspace(0, 60, 84).reshape(4, 21), np.ones((4, 21), dtype=bool))
 CORRELATIONS = {"without": np.random.default_rng(0).uniform(-1, 1, (8, 8)), "with": torch.eye(8)}
 
+MATRIX = {"a": {"x": 1.5, "y": 20.25, "z": float("nan")}, "b": {"x": 2.5, "y": 20.0, "z": float("nan")}}
 TABLE = objectives.load("jmvae")(["a", "b"], {"a": 1.0, "c": 4.0}, alpha=0.1).table
 
 FIGURES = {
@@ -29,6 +38,8 @@ FIGURES = {
     "clouds": lambda path: plot_clouds(CLOUDS, {"rgb": CLOUDS[:, :30] + 0.1}, path),
     "heatmaps": lambda path: plot_heatmaps(IMAGES, HEATMAPS, {"rgb": HEATMAPS * 0.5}, path),
     "cross-correlations": lambda path: plot_cross_correlations(CORRELATIONS, path, ("rgb", "cloud")),
+    "pictures": lambda path: plot_images({"true": IMAGES, "grey": IMAGES[:, :1] * 0.5}, path, "pictures"),
+    "matrices": lambda path: plot_matrices({"PSNR": MATRIX, "SSIM": MATRIX}, path, "by what is given"),
     "tables": lambda path: plot_table(TABLE, path),
     "training": lambda path: plot_training({"train/loss": ([1, 2], [3.0, 2.0])}, path),
 }
@@ -37,7 +48,15 @@ FIGURES = {
 @pytest.fixture
 def drawn(monkeypatch):
     """Makes the functions return their figures instead of writing them."""
-    modules = ("plots.clouds", "plots.correlations", "plots.curves", "plots.heatmaps", "plots.tables")
+    modules = (
+        "plots.clouds",
+        "plots.correlations",
+        "plots.curves",
+        "plots.heatmaps",
+        "plots.images",
+        "plots.matrices",
+        "plots.tables",
+    )
     for module in (*modules, "hands.plots.pck", "hands.plots.skeletons"):
         monkeypatch.setattr(f"pyro_mmvae.{module}.save", lambda figure, path: figure)
     return lambda name: FIGURES[name]("unused")
@@ -123,6 +142,19 @@ def test_heatmaps_show_the_maximum_over_joints_on_a_scale_per_row_that_is_writte
 
 def test_heatmaps_that_are_all_zero_are_drawn(tmp_path):
     plot_heatmaps(IMAGES, HEATMAPS * 0, {"rgb": HEATMAPS * 0}, tmp_path / "zero.png")
+
+
+def test_pictures_show_their_pixels_in_colour_or_grey(drawn):
+    axes = drawn("pictures").axes
+    np.testing.assert_allclose(axes[1].images[0].get_array(), IMAGES[1].permute(1, 2, 0))
+    np.testing.assert_allclose(axes[2].images[0].get_array(), 0.5 * IMAGES[0, :1].permute(1, 2, 0).repeat(1, 1, 3))
+
+
+def test_matrices_write_their_numbers_shaded_by_column(drawn):
+    axes = drawn("matrices").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["1.50", "20.2", "2.50", "20.0"]
+    shade = np.ma.filled(axes.images[0].get_array(), np.nan)
+    np.testing.assert_array_equal(shade, [[0, 1, np.nan], [1, 0, np.nan]])
 
 
 def test_cross_correlations_show_the_matrices_on_one_scale(drawn):

@@ -1,0 +1,1 @@
+"""Faces and their attributes: `python -m experiments.celeba`."""

@@ -1,0 +1,1 @@
+"""Six pictures made from one face: `python -m experiments.transforms`."""
