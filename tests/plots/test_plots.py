@@ -6,10 +6,19 @@ import torch
 from PIL import Image
 
 from pyro_mmvae import objectives
+from pyro_mmvae.estimators import Calibration, Estimate, InferenceGap
 from pyro_mmvae.hands.metrics import pose_metrics
 from pyro_mmvae.hands.plots import plot_pck, plot_skeletons, plot_skeletons_3d
 from pyro_mmvae.hands.rhd_format import BONES, FINGERS, WRIST
-from pyro_mmvae.plots import plot_clouds, plot_cross_correlations, plot_heatmaps, plot_table, plot_training
+from pyro_mmvae.plots import (
+    plot_calibration,
+    plot_clouds,
+    plot_cross_correlations,
+    plot_gaps,
+    plot_heatmaps,
+    plot_table,
+    plot_training,
+)
 from pyro_mmvae.plots.space import upright
 
 IMAGES = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
@@ -22,6 +31,10 @@ CORRELATIONS = {"without": np.random.default_rng(0).uniform(-1, 1, (8, 8)), "wit
 
 TABLE = objectives.load("jmvae")(["a", "b"], {"a": 1.0, "c": 4.0}, alpha=0.1).table
 
+FLAT = Estimate(*torch.zeros(4, 5), torch.ones(5).bool(), ("a",), ("a",), 8)
+GAPS = {("a",): InferenceGap(-torch.rand(5) - 1, -torch.rand(5), FLAT)}
+RANKS = Calibration(torch.randint(0, 100, (300, 9)), torch.randint(0, 100, (300,)), ("a",), 99)
+
 FIGURES = {
     "pck": lambda path: plot_pck({"rgb": METRICS, "mean pose": METRICS}, path, dashed=["mean pose"]),
     "skeletons": lambda path: plot_skeletons(IMAGES, KEYPOINTS, {"rgb": KEYPOINTS + 1, "joint": KEYPOINTS}, path),
@@ -30,6 +43,8 @@ FIGURES = {
     "heatmaps": lambda path: plot_heatmaps(IMAGES, HEATMAPS, {"rgb": HEATMAPS * 0.5}, path),
     "cross-correlations": lambda path: plot_cross_correlations(CORRELATIONS, path, ("rgb", "cloud")),
     "tables": lambda path: plot_table(TABLE, path),
+    "gaps": lambda path: plot_gaps({"poe": GAPS, "moe": GAPS}, path),
+    "ranks": lambda path: plot_calibration(RANKS, path),
     "training": lambda path: plot_training({"train/loss": ([1, 2], [3.0, 2.0])}, path),
 }
 
@@ -37,7 +52,8 @@ FIGURES = {
 @pytest.fixture
 def drawn(monkeypatch):
     """Makes the functions return their figures instead of writing them."""
-    modules = ("plots.clouds", "plots.correlations", "plots.curves", "plots.heatmaps", "plots.tables")
+    modules = ("plots.clouds", "plots.correlations", "plots.curves", "plots.gaps", "plots.heatmaps", "plots.ranks")
+    modules += ("plots.tables",)
     for module in (*modules, "hands.plots.pck", "hands.plots.skeletons"):
         monkeypatch.setattr(f"pyro_mmvae.{module}.save", lambda figure, path: figure)
     return lambda name: FIGURES[name]("unused")
