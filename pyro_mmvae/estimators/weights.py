@@ -9,18 +9,13 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.estimators.floats import from_host, on_host, precise
-from pyro_mmvae.estimators.of_arviz import pareto_shapes
+from pyro_mmvae.estimators.of_arviz import pareto_shapes, tail_size
 
 MIN_DRAWS = 25
 """Below this number of draws a tail has fewer than five weights, and its shape cannot be told."""
 _BLOCK = 8192
 """Weights that are looked at together, of several data points; bounds the memory, of which `psislw` wants many times as
 much."""
-
-
-def tail_size(num_samples: int) -> int:
-    """Return how many of the largest weights a tail holds (Vehtari et al. 2024, arXiv:1507.02646, section 3)."""
-    return math.ceil(min(num_samples / 5, 3 * math.sqrt(num_samples)))
 
 
 class RunningWeights:
