@@ -57,4 +57,4 @@ def from_groups(
     settings = {"coords": dict(coords), "dims": {name: list(names) for name, names in dims.items()}}
     if _is_old():
         return arviz.from_dict(**groups, **settings)
-    return arviz.from_dict(groups, **settings)
+    return arviz.from_dict(groups, check_conventions=False, **settings)  # it warns of a dimension named "sample"
