@@ -38,7 +38,7 @@ def annealed(model: MultimodalVAE, guide: Guide, batches: Iterable[Batch], optio
         if options.on:
             common |= {"on": options.on, "evidence": options.evidence or "importance"}
             estimate = conditional_log_likelihood(
-                model, guide, batch, anneal=_annealing(options), start=options.anneal, **common
+                model, guide, batch, anneal=annealing_of(options), start=options.anneal, **common
             )
         else:
             estimate = annealed_log_likelihood(model, batch, guide=guide, **_settings(options), **common)
@@ -62,8 +62,9 @@ def simulated_bounds(model: MultimodalVAE, guide: Guide, options: Options) -> Sa
 
 
 def _settings(options: Options) -> dict[str, Any]:
-    return {"start": options.anneal, "annealing": _annealing(options)}
+    return {"start": options.anneal, "annealing": annealing_of(options)}
 
 
-def _annealing(options: Options) -> Annealing:
+def annealing_of(options: Options) -> Annealing:
+    """Return the settings of chains that options ask for."""
     return Annealing(options.temperatures, options.chains, options.leapfrog)

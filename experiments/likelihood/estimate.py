@@ -17,7 +17,8 @@ from pyro_mmvae.experiments.common import configuration
 from pyro_mmvae.experiments.common.runs import open_run
 from pyro_mmvae.experiments.likelihood.annealed import annealed, simulated_bounds
 from pyro_mmvae.experiments.likelihood.options import Options
-from pyro_mmvae.files import write_json, write_text
+from pyro_mmvae.experiments.likelihood.quality import judge_gaps, judge_ranks
+from pyro_mmvae.experiments.likelihood.saving import keep
 from pyro_mmvae.likelihoods import Categorical
 
 
@@ -36,7 +37,12 @@ def estimate_run(options: Options) -> dict[str, Any]:
     """
     opened = open_run(options.run, options.best, options.allow)
     device = device_of(options.device)
-    loss, batches = opened.loss.to(device), opened.experiment.data().judged(options.test_samples)
+    loss = opened.loss.to(device)
+    if options.calibration:
+        return judge_ranks(loss.model, loss.guide, options)
+    batches = opened.experiment.data().judged(options.test_samples)
+    if options.gaps:
+        return judge_gaps(loss.model, loss.guide, batches, options)
     options = replace(
         options,
         given=() if options.anneal == "prior" else options.given or loss.guide.inputs,
@@ -58,11 +64,7 @@ def estimate_run(options: Options) -> dict[str, Any]:
     if options.anneal and (sandwich := simulated_bounds(loss.model, loss.guide, options)):
         content["simulated"] = sandwich.summary()
         text += f"\n\n{sandwich}"
-    folder = options.out or options.run / "likelihood"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(content, folder / f"{file_name(options)}.json")
-    write_text(f"{text}\n", folder / f"{file_name(options)}.md")
-    print(f"\n{text}\n\nsaved: {folder / file_name(options)}.json and .md")
+    keep(content, text, options, file_name(options))
     return content
 
 

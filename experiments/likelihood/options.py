@@ -14,6 +14,8 @@ ABOUT = """Estimate log-likelihoods of a trained run, of any experiment, on the 
 
     python -m experiments.likelihood RUN --of image --given image label       log p(image) from q(z | image, label)
     python -m experiments.likelihood RUN --of image --on label                log p(image | label)
+    python -m experiments.likelihood RUN --gaps                               what the guide loses, by what it sees
+    python -m experiments.likelihood RUN --calibration 1000                   is its posterior as wide as the model's?
 
 The table is printed and saved in RUN/likelihood."""
 
@@ -26,6 +28,12 @@ class Options:
     """Folder of the run."""
     of: tuple[str, ...] = ()
     """Modalities whose probability is wanted; at least one."""
+    gaps: bool = False
+    """Instead of a log-likelihood, the guide's inference gap, split into approximation and amortisation, for each input
+    that has a density alone and all of them together; --given for these together only."""
+    calibration: Count = 0
+    """Instead of a log-likelihood, ranks of latent vectors that made so many simulated data points among the guide's
+    draws: uniform where its posterior is the model's."""
     given: tuple[str, ...] = ()
     """Modalities that the proposal looks at; all that the guide sees if left out."""
     on: tuple[str, ...] = ()
@@ -74,11 +82,25 @@ def checked(options: Options) -> Options:
         ValueError: there is one.
     """
     check(options)
+    if options.gaps or options.calibration:
+        return _checked_quality(options)
     _check_annealing(options)
     if not options.of:
         raise ValueError("--of: expected at least one modality")
     if both := set(options.of) & set(options.on):
         raise ValueError(f"--on: {sorted(both)} cannot be conditioned on and be asked for in --of at once")
+    return options
+
+
+def _checked_quality(options: Options) -> Options:
+    """Refuse what judging a guide has no use for."""
+    if options.gaps and options.calibration:
+        raise ValueError("--gaps: expected one of --gaps and --calibration, got both")
+    what = "--gaps" if options.gaps else "--calibration"
+    useless = ["of", "on", "evidence", "defensive", "refine", "simulate"]
+    useless += [] if options.gaps else ["anneal", "temperatures", "leapfrog", "test_samples"]
+    if used := [f"--{name.replace('_', '-')}" for name in useless if getattr(options, name)]:
+        raise ValueError(f"{what}: it has no use for {', '.join(used)}; leave them out")
     return options
 
 

@@ -56,7 +56,7 @@ class Annealing:
     acceptance: float = 0.8
     first_step_size: float = 0.4
     schedule: Schedule | None = None
-    effective_share: float = 0.6
+    effective_share: float = 0.7
     max_temperatures: int = 200
 
     def __post_init__(self) -> None:

@@ -9,9 +9,9 @@ import torch
 
 from pyro_mmvae.arguments import names_of
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.estimators.annealing import Annealing, annealed_log_likelihood
+from pyro_mmvae.estimators.annealing import Annealing
 from pyro_mmvae.estimators.estimate import Estimate
-from pyro_mmvae.estimators.importance import log_likelihood
+from pyro_mmvae.estimators.likelihood import log_likelihood
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 
@@ -28,7 +28,7 @@ def conditional_log_likelihood(
     given_evidence: Sequence[str] | None = None,
     num_samples: int = 1000,
     seed: int = 0,
-    anneal: Annealing | None = None,
+    anneal: bool | Annealing = False,
     **options: Any,
 ) -> Estimate:
     """Estimate log p(x_of | x_on) = log p(x_of, x_on) - log p(x_on) for every data point.
@@ -49,10 +49,10 @@ def conditional_log_likelihood(
         given_evidence: what the proposal of the evidence looks at; by default those of `on` that the guide encodes.
         num_samples: draws for each of the two.
         seed: of the draws; the evidence has a stream of its own.
-        anneal: estimate the joint, and evidence by "importance", by `annealed_log_likelihood`; evidence from the
-            "prior" stays as it is, with `num_samples` draws.
-        options: `defensive`, `refine`, `chunk_rows` and `progress` of `log_likelihood`; the first two do not change
-            evidence from the prior. With `anneal`: `start`, `chunk_rows` and `progress`.
+        anneal: as in `log_likelihood`, for the joint and for evidence by "importance"; evidence from the "prior" stays
+            as it is, with `num_samples` draws.
+        options: `defensive`, `refine`, `start`, `chunk_rows` and `progress` of `log_likelihood`; the first three do not
+            change evidence from the prior.
 
     Returns:
         Standard errors are combined; effective sample size and k-hat are the worse of the two.
@@ -71,11 +71,7 @@ def conditional_log_likelihood(
     settings = {"num_samples": num_samples, **options}
 
     def estimated(names: Sequence[str], looks_at: Sequence[str] | None, seed: int) -> Estimate:
-        if anneal is None:
-            return log_likelihood(model, guide, batch, of=names, given=looks_at, seed=seed, **settings)
-        return annealed_log_likelihood(
-            model, batch, guide=guide, of=names, given=looks_at, annealing=anneal, seed=seed, **options
-        )
+        return log_likelihood(model, guide, batch, of=names, given=looks_at, seed=seed, anneal=anneal, **settings)
 
     from_prior = options.get("start") == "prior"  # whose chains look at nothing
     joint = estimated([*of, *on], given, seed)

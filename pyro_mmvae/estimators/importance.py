@@ -1,4 +1,4 @@
-"""Marginal log-likelihoods by importance sampling from a guide's posterior."""
+"""Marginal log-likelihoods by importance sampling from a guide's posterior, several from the same draws."""
 
 from __future__ import annotations
 
@@ -24,65 +24,6 @@ CHUNK_ROWS = 1000
 """Rows that decoders see at once. About this many stay in a processor's cache; more is slower there, not faster."""
 BLOCK_POINTS = 1000
 """Data points that are encoded together."""
-
-
-def log_likelihood(
-    model: MultimodalVAE,
-    guide: Guide,
-    batch: Batch,
-    *,
-    of: Sequence[str] | None = None,
-    given: Sequence[str] | None = None,
-    num_samples: int = 1000,
-    seed: int = 0,
-    defensive: float = 0.0,
-    refine: int | Refinement = 0,
-    chunk_rows: int = CHUNK_ROWS,
-    progress: bool = False,
-) -> Estimate:
-    """Estimate log p(x_of) = log E_{q(z | x_given)} [ p(x_of | z) p(z) / q(z | x_given) ] for every data point.
-
-    Burda et al. 2016, arXiv:1509.00519. In expectation the estimate is a lower bound that rises with K; its error bar,
-    effective sample size and k-hat say how far it can be trusted. A modality of `of` that a point lacks is left out of
-    its log-likelihood; one of `given` that it lacks is hidden from the guide. Memory does not grow with K. Model and
-    guide are run in evaluation mode, without gradients, and are left as they were.
-
-    Args:
-        model: the generative model.
-        guide: gives the proposal q.
-        batch: B data points.
-        of: modalities whose joint log-likelihood is estimated; by default all that the model decodes and the batch
-            holds.
-        given: modalities that the guide may look at; all its inputs by default. With none of them the proposal is the
-            prior.
-        num_samples: number of draws K for each data point.
-        seed: of the draws. The same seed gives the same numbers, whatever `chunk_rows`, up to rounding;
-            PyTorch's own generators are left alone.
-        defensive: share of the prior in the proposal, in [0, 1); some of it bounds the weights.
-        refine: steps of fitting a Gaussian to each data point before drawing from it, or a `Refinement`.
-        chunk_rows: rows that decoders see at once: less for decoders that need much memory, more on an accelerator.
-        progress: show a bar.
-
-    Raises:
-        ValueError: names that model, guide or batch do not have; a number out of range; values that the likelihood
-            cannot generate.
-        IncompatibleError: a likelihood of `of` is an energy.
-        FloatingPointError: weights that are NaN or infinite, with the data points concerned.
-    """
-    of = tuple(n for n in model.names if n in batch.data) if of is None else names_of(of, "of")
-    return log_likelihoods(
-        model,
-        guide,
-        batch,
-        of=[of],
-        given=given,
-        num_samples=num_samples,
-        seed=seed,
-        defensive=defensive,
-        refine=refine,
-        chunk_rows=chunk_rows,
-        progress=progress,
-    )[0]
 
 
 def log_likelihoods(

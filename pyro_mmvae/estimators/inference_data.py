@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +14,11 @@ from pyro_mmvae.blind import posterior_under
 from pyro_mmvae.checks import check_shapes, check_values, evaluation
 from pyro_mmvae.distributions.hierarchical import draws
 from pyro_mmvae.estimators.importance import check_given, check_numbers
+from pyro_mmvae.estimators.of_arviz import from_groups
 from pyro_mmvae.estimators.seeds import seeded
 from pyro_mmvae.estimators.target import Target, check_target
 from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
-
-if TYPE_CHECKING:
-    import arviz
 
 
 def to_inference_data(
@@ -32,7 +30,7 @@ def to_inference_data(
     num_samples: int = 200,
     resample: bool = False,
     seed: int = 0,
-) -> arviz.InferenceData:
+) -> Any:
     """Return what ArviZ's diagnostics and plots work on.
 
     Groups: `posterior` with `z` (chain, draw, sample, latent), drawn from q(z | x_given); `posterior_predictive` with a
@@ -50,12 +48,13 @@ def to_inference_data(
             modalities `given`, with replacement. The draws are then nearer to the model's own posterior.
         seed: of the draws.
 
+    Returns:
+        An `arviz.InferenceData`, or an `xarray.DataTree` where ArviZ 1.x is installed.
+
     Raises:
         ValueError: names that guide or batch do not have, no draw, an empty batch, or values that a
             likelihood cannot generate.
     """
-    import arviz  # takes seconds, which those who only train need not wait
-
     given = tuple(guide.inputs) if given is None else names_of(given, "given")
     if not batch.size:
         raise ValueError("expected at least one data point, got an empty batch")
@@ -71,14 +70,14 @@ def to_inference_data(
         predictive = {n: _numpy(d.sample()) for n, d in scored.items()}
         raw = {n: d.log_prob(model.values(batch, n, d)) for n, d in scored.items()}
         scores = {n: torch.where(batch.observed[n], value, torch.nan) for n, value in raw.items()}
-    return arviz.from_dict(
-        posterior={"z": _numpy(z)},
-        posterior_predictive=predictive,
-        log_likelihood={n: _numpy(value) for n, value in scores.items()},
-        observed_data={n: _observed(batch, n) for n in names},
-        coords={"sample": range(batch.size), "latent": range(model.latent_dim)},
-        dims={"z": ["sample", "latent"], **{n: ["sample"] for n in names}},
-    )
+    groups = {
+        "posterior": {"z": _numpy(z)},
+        "posterior_predictive": predictive,
+        "log_likelihood": {n: _numpy(value) for n, value in scores.items()},
+        "observed_data": {n: _observed(batch, n) for n in names},
+    }
+    coords = {"sample": range(batch.size), "latent": range(model.latent_dim)}
+    return from_groups(groups, coords, {"z": ["sample", "latent"], **{n: ["sample"] for n in names}})
 
 
 def _draws(

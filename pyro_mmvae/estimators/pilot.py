@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyro_mmvae.estimators.annealing import Annealing
 
 PILOT_CHAINS = 4
-PILOT_TEMPERATURES = 16
+PILOT_TEMPERATURES = 10
 _RATE = 0.5
 """How fast step sizes follow the acceptance."""
 

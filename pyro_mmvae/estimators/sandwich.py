@@ -17,6 +17,7 @@ from pyro_mmvae.estimators.estimate import Estimate
 from pyro_mmvae.estimators.floats import on_host
 from pyro_mmvae.estimators.importance import CHUNK_ROWS
 from pyro_mmvae.estimators.seeds import seeded
+from pyro_mmvae.estimators.simulate import simulated
 from pyro_mmvae.estimators.start import StartLike
 from pyro_mmvae.estimators.target import refuse_energies
 from pyro_mmvae.guide import Guide
@@ -109,7 +110,7 @@ def bidirectional(
     lower, uppers, inverses = [], [], []
     count = annealing.num_chains
     with torch.no_grad(), evaluation(*([model] if guide is None else [model, guide])), seeded(seed, model.device):
-        z, batch = _simulated(model, num_points)
+        z, batch = simulated(model, num_points)
         if guide is not None and given is None and start != "prior":
             given = [n for n in guide.inputs if n in batch.data]
         start, given = checked_start(guide, batch, given, start)
@@ -122,9 +123,3 @@ def bidirectional(
             uppers.append(together)
             inverses.append(reverse)
     return Sandwich(batch, Estimate.cat(lower), torch.cat(uppers), torch.cat(inverses))
-
-
-def _simulated(model: MultimodalVAE, num_points: int) -> tuple[Tensor, Batch]:
-    z = model.prior().sample((num_points,))
-    names = [name for name in model.names if model.normalised([name])]
-    return z, Batch.of({name: model.decode(z, name).sample() for name in names})

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from pyro_mmvae.estimators.gaps import InferenceGap
 from pyro_mmvae.estimators.grid import Quantity, Summaries, Summary
+from pyro_mmvae.table import Subset
 
 
 def report(found: Summaries, quantities: Mapping[str, Quantity], refine: int = 0, prefix: str = "") -> str:
@@ -28,6 +30,20 @@ def bounds_report(found: Summaries, quantities: Mapping[str, Quantity]) -> str:
     )
 
 
+def gaps_report(gaps: Mapping[Subset, InferenceGap]) -> str:
+    """Return inference gaps as aligned markdown, a line for each subset."""
+    head = ["nats per sample", "log p", "ELBO", "gap", "amortisation", "approximation", "n"]
+    lines = [head]
+    for subset, gap in gaps.items():
+        s = gap.summary()
+        numbers = [f"{s[name]:.2f} ± {s[f'{name}_se']:.2f}" for name in ("gap", "amortisation", "approximation")]
+        lines.append(
+            [posterior_given(subset), f"{s['log_likelihood']:.2f}", f"{s['elbo']:.2f}", *numbers, f"{s['n']:.0f}"]
+        )
+    lines[1:] = [[_cell(line[0]), *line[1:]] for line in lines[1:]]
+    return _aligned(lines)
+
+
 def posterior_given(names: Iterable[str]) -> str:
     """Return a proposal in words."""
     return f"q(z | {given})" if (given := ", ".join(names)) else "p(z)"
@@ -41,7 +57,11 @@ def table(rows: Iterable[tuple[str, str, Summary]]) -> str:
     """
     head = ["nats per sample", "proposal", "mean ± se", "Monte-Carlo se", "ESS", "k-hat > 0.7", "n"]
     lines = [head, *([_cell(what), _cell(proposal), *_numbers(found)] for what, proposal, found in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return _aligned(lines)
+
+
+def _aligned(lines: list[list[str]]) -> str:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = ["| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines]
     return "\n".join([text[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *text[1:]])
 

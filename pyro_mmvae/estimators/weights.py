@@ -9,17 +9,13 @@ import torch
 from torch import Tensor
 
 from pyro_mmvae.estimators.floats import from_host, on_host, precise
+from pyro_mmvae.estimators.of_arviz import pareto_shapes, tail_size
 
 MIN_DRAWS = 25
 """Below this number of draws a tail has fewer than five weights, and its shape cannot be told."""
 _BLOCK = 8192
 """Weights that are looked at together, of several data points; bounds the memory, of which `psislw` wants many times as
 much."""
-
-
-def tail_size(num_samples: int) -> int:
-    """Return how many of the largest weights a tail holds (Vehtari et al. 2024, arXiv:1507.02646, section 3)."""
-    return math.ceil(min(num_samples / 5, 3 * math.sqrt(num_samples)))
 
 
 class RunningWeights:
@@ -102,8 +98,6 @@ def _khat(tail: np.ndarray, num_samples: int) -> np.ndarray:
 
     The others lie below the cutoff and play no part; they are filled in, for `psislw` to see their number.
     """
-    import arviz  # takes seconds, which those who only train need not wait
-
     found = np.empty(len(tail))
     points = max(_BLOCK // num_samples, 1)
     for start in range(0, len(tail), points):
@@ -114,5 +108,5 @@ def _khat(tail: np.ndarray, num_samples: int) -> np.ndarray:
         # psislw cannot subtract infinities; a draw of weight zero is below any cutoff.
         weights = np.where(np.isfinite(weights), weights, np.finfo(np.float64).min / 4)
         with np.errstate(all="ignore"):
-            found[start : start + points] = arviz.psislw(weights)[1]
+            found[start : start + points] = pareto_shapes(weights)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyro.distributions as dist
 import pytest
 import torch
@@ -15,6 +17,7 @@ from pyro_mmvae.estimators import (
     Refinement,
     annealed_log_likelihood,
     conditional_log_likelihood,
+    log_likelihood,
 )
 from pyro_mmvae.estimators.laplace import laplace
 from pyro_mmvae.estimators.target import Target
@@ -286,3 +289,41 @@ def test_bad_settings(options):
         Annealing(**options)
     with pytest.raises(ValueError, match="expected steps >= 0"):
         Laplace(steps=-1)
+
+
+def test_one_call_does_it(truth):
+    model, guide = wrong_pair(truth)
+    batch = truth.sample(5)
+    same = {"of": ["a"], "given": ["b"], "start": "refined", "seed": 3}
+    own = annealed_log_likelihood(model, batch, guide=guide, annealing=QUICK, **same)
+    found = log_likelihood(model, guide, batch, anneal=QUICK, **same)
+    assert torch.equal(own.value, found.value)
+    assert log_likelihood(model, guide, batch, anneal=True).num_samples == Annealing().num_chains
+    with pytest.raises(ValueError, match="start: it belongs to anneal"):
+        log_likelihood(model, guide, batch, start="refined")
+    with pytest.raises(ValueError, match="instead of `defensive` and `refine`"):
+        log_likelihood(model, guide, batch, anneal=True, refine=3)
+
+
+def test_a_skewed_posterior_moves_the_start():
+    """z ~ N(0, 1), x = exp(z) + noise: the mean of the best Gaussian is not the mode; without skew nothing moves."""
+
+    class Exp(nn.Module):
+        def forward(self, z):
+            return z.exp()
+
+    model = MultimodalVAE([Modality("x", Normal((1,), scale=1.0), Exp())], 1).double()
+    target = Target(model, Batch.of({"x": torch.tensor([[0.2], [1.0], [3.0]]).double()}), ("x",), 1000)
+    wide = dist.Normal(torch.zeros(3, 1).double(), 1.0).to_event(1)
+    mode = laplace(wide, target, Laplace(shifts=0))
+    moved = laplace(wide, target, Laplace(shifts=200))
+
+    def bound(fit):
+        z = fit.sample(20_000)
+        return (target.log_joint(z) - fit.log_prob(z)).mean(0)
+
+    assert (bound(moved) > bound(mode) + 0.005).all()
+    step = 0.15 * mode.root[0, :, 0]
+    for sign in (-1, 1):
+        aside = replace(moved, loc=moved.loc + sign * step)
+        assert (bound(moved) > bound(aside) - 0.005).all()

@@ -164,6 +164,10 @@ def test_best_and_last_have_files_of_their_own(digits):
         (["--of", "pose", "--refine", "-1"], "--refine: expected int of at least 0"),
         (["--of", "pose", "--test-samples", "0"], "--test-samples: expected int of at least 1"),
         (["--of", "pose", "--best", "True"], "no checkpoint"),
+        (["--gaps", "--of", "pose"], "--gaps: it has no use for --of"),
+        (["--gaps", "--calibration", "3"], "got both"),
+        (["--calibration", "3", "--test-samples", "3"], "--calibration: it has no use for --test-samples"),
+        (["--gaps"], "has a density and is in the batch"),
     ],
 )
 def test_mistakes_end_in_one_line(arguments, message, hands, capsys):
@@ -192,3 +196,27 @@ def test_evidence_is_importance_sampled_unless_it_is_of_labels(digits):
     content, text = saved(digits)
     assert content["options"]["evidence"] == "prior"
     assert "log p(label) from p(z)" in text
+
+
+def test_gaps_of_a_guide(digits, capsys):
+    few = ["--chains", "2", "--temperatures", "3", "--leapfrog", "1", "--test-samples", "4", "--device", "cpu"]
+    main([str(digits), "--gaps", *few])
+    content, text = saved(digits)
+    assert text.strip() in capsys.readouterr().out
+    assert list(content["gaps"]) == ["image", "label", "image+label"]
+    for row in content["gaps"].values():
+        assert row["n"] == 4
+        assert row["gap"] == pytest.approx(row["amortisation"] + row["approximation"], abs=1e-4)
+    (figure,) = (digits / "likelihood").glob("gaps*.png")
+    figure.unlink()
+    main([str(digits), "--gaps", "--given", "label", *few])
+    assert list(saved(digits)[0]["gaps"]) == ["label"]
+
+
+def test_calibration_of_a_guide(digits, capsys):
+    main([str(digits), "--calibration", "200", "--given", "image", "--device", "cpu"])
+    content, text = saved(digits)
+    assert text.strip() in capsys.readouterr().out
+    assert content["calibration"]["n"] == 200
+    assert content["given"] == ["image"]
+    assert list((digits / "likelihood").glob("calibration-image-n200-s0.png"))

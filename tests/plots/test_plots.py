@@ -6,12 +6,15 @@ import torch
 from PIL import Image
 
 from pyro_mmvae import objectives
+from pyro_mmvae.estimators import Calibration, Estimate, InferenceGap
 from pyro_mmvae.hands.metrics import pose_metrics
 from pyro_mmvae.hands.plots import plot_pck, plot_skeletons, plot_skeletons_3d
 from pyro_mmvae.hands.rhd_format import BONES, FINGERS, WRIST
 from pyro_mmvae.plots import (
+    plot_calibration,
     plot_clouds,
     plot_cross_correlations,
+    plot_gaps,
     plot_heatmaps,
     plot_images,
     plot_matrices,
@@ -31,6 +34,10 @@ CORRELATIONS = {"without": np.random.default_rng(0).uniform(-1, 1, (8, 8)), "wit
 MATRIX = {"a": {"x": 1.5, "y": 20.25, "z": float("nan")}, "b": {"x": 2.5, "y": 20.0, "z": float("nan")}}
 TABLE = objectives.load("jmvae")(["a", "b"], {"a": 1.0, "c": 4.0}, alpha=0.1).table
 
+FLAT = Estimate(*torch.zeros(4, 5), torch.ones(5).bool(), ("a",), ("a",), 8)
+GAPS = {("a",): InferenceGap(-torch.rand(5) - 1, -torch.rand(5), FLAT)}
+RANKS = Calibration(torch.randint(0, 100, (300, 9)), torch.randint(0, 100, (300,)), ("a",), 99)
+
 FIGURES = {
     "pck": lambda path: plot_pck({"rgb": METRICS, "mean pose": METRICS}, path, dashed=["mean pose"]),
     "skeletons": lambda path: plot_skeletons(IMAGES, KEYPOINTS, {"rgb": KEYPOINTS + 1, "joint": KEYPOINTS}, path),
@@ -41,6 +48,8 @@ FIGURES = {
     "pictures": lambda path: plot_images({"true": IMAGES, "grey": IMAGES[:, :1] * 0.5}, path, "pictures"),
     "matrices": lambda path: plot_matrices({"PSNR": MATRIX, "SSIM": MATRIX}, path, "by what is given"),
     "tables": lambda path: plot_table(TABLE, path),
+    "gaps": lambda path: plot_gaps({"poe": GAPS, "moe": GAPS}, path),
+    "ranks": lambda path: plot_calibration(RANKS, path),
     "training": lambda path: plot_training({"train/loss": ([1, 2], [3.0, 2.0])}, path),
 }
 
@@ -52,9 +61,11 @@ def drawn(monkeypatch):
         "plots.clouds",
         "plots.correlations",
         "plots.curves",
+        "plots.gaps",
         "plots.heatmaps",
         "plots.images",
         "plots.matrices",
+        "plots.ranks",
         "plots.tables",
     )
     for module in (*modules, "hands.plots.pck", "hands.plots.skeletons"):
