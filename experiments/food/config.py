@@ -17,6 +17,7 @@ from pyro_mmvae.experiments.food.presets import GPU, PRESETS
 
 Switch = tyro.conf.FlagConversionOff[bool]
 ALIGNMENT, MAPPER = "variational_alignment", "mapper"
+CROSSMODAL = "crossmodal"
 PAPER_SIZES: Mapping[str, tuple[Positive, ...]] = {"yummly28k": (360, 240), "recipe1m": (256,)}
 SYNTHETIC_SIZE = (96, 72)
 
@@ -38,6 +39,7 @@ class Config(RunConfig):
 
     python -m experiments.food                                            demo on synthetic plates, minutes on two cores
     python -m experiments.food --guide poe --objective crossvae           a baseline: CM-VAE
+    python -m experiments.food --guide crossmodal --feed-forward          another: a classifier without a latent
     python -m experiments.food --data DIR --dataset yummly28k             real data, sized for a GPU
     python -m experiments.food --data DIR --dataset recipe1m --paper theodoridis2020
     python -m experiments.food vocabulary RUN                             the ingredients of a run
@@ -52,6 +54,8 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     commands: ClassVar[Mapping[str, type]] = {"vocabulary": VocabularyOptions}
 
     guide: GuideName = "mapper"
+    feed_forward: bool = False
+    """With the guide crossmodal: no draws and no KL, which leaves a plain classifier with the same networks (FF_TD)."""
     latent_dim: Positive = 64
     data: Path | None = None
     """Folder of the set, in the published layout. None: synthetic plates."""
@@ -132,7 +136,7 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
         pairs = "pairs=[[image, image], [ingredients, ingredients], [image, ingredients]]"
         return {
             **super().implied(),
-            "objective": ALIGNMENT if self.guide == MAPPER else "crossvae",
+            "objective": {MAPPER: ALIGNMENT, CROSSMODAL: CROSSMODAL}.get(self.guide, "crossvae"),
             "objective_options": (pairs,) if self.objective == "crossvae" else None,
             "picture_size": sizes,
         }
@@ -141,6 +145,16 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     def aligned(self) -> bool:
         """Whether there are an upper and a lower branch and a mapper."""
         return self.objective == ALIGNMENT
+
+    @property
+    def decodes_pictures(self) -> bool:
+        """Whether the picture is decoded as well as looked at."""
+        return not (self.aligned or self.feed_forward)
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run folder."""
+        return super().run_name + ("-feed_forward" if self.feed_forward else "")
 
     def reopened(self) -> Config:
         """Return the options without pretrained weights, as a trained run has its own."""
@@ -153,6 +167,8 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
         self.require("crop", self.crop <= min(size), f"at most the picture's {min(size)} pixels")
         self.require("crop", self.crop >= 32, "at least 32 pixels, as the encoder halves them five times")
         self.require("dataset", self.data is not None or self.dataset == "yummly28k", "the folder of it as --data")
+        plain = self.guide == CROSSMODAL and self.objective == CROSSMODAL
+        self.require("feed_forward", plain or not self.feed_forward, "guide and objective crossmodal with it")
         if self.aligned:
             self.require("guide", self.guide == MAPPER, "mapper, for the objective variational_alignment")
             left = self.epochs - self.mapper_epochs - self.joint_epochs

@@ -133,11 +133,18 @@ class FoodData(RunData):
         """Return the number of recipes in each split."""
         return {"training": len(self.train), "held_out": len(self.held_out), "judged": len(self.samples)}
 
+    def without_ingredients(self) -> dict[str, int]:
+        """Return in each split the number of recipes that are left out, as the vocabulary has none of theirs."""
+        parts = {"training": self.train, "held_out": self.held_out, "judged": self.samples}
+        return {name: part.without_ingredients for name, part in parts.items()}
+
     def describe(self) -> str:
         """Return where the recipes are from and how many there are."""
         kind = "recipes in" if self.config.data else "synthetic recipes in"
         counts = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in self.counts().items())
-        return f"{kind} {self.recipes.root}: {counts}; {len(self.recipes.vocabulary)} ingredients"
+        left_out = sum(self.without_ingredients().values())
+        more = f" ({left_out} recipes without any of them are left out)" if left_out else ""
+        return f"{kind} {self.recipes.root}: {counts}; {len(self.recipes.vocabulary)} ingredients{more}"
 
     def steps_per_epoch(self) -> int:
         """Return the number of training steps in an epoch."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from pyro_mmvae import Batch, Guide, Loss, MultimodalVAE
 from pyro_mmvae.data.samples import Draws
 from pyro_mmvae.experiments.food.data import FoodData
+from pyro_mmvae.feed_forward import FeedForward
 from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
 from pyro_mmvae.food.metrics import (
     IngredientMetrics,
@@ -22,6 +23,7 @@ from pyro_mmvae.food.metrics import (
 )
 
 UPPER, LOWER, MAPPED = "upper", "lower", "mapper"
+FEED_FORWARD = "feed_forward"
 MAPPED_RECIPES = 400
 NEIGHBOURS = 10
 Branch = Callable[[Batch], Tensor]
@@ -32,6 +34,8 @@ def branches(loss: Loss) -> dict[str, tuple[MultimodalVAE, Branch]]:
     """Return what can be judged, each a model and the point it decodes: branches, or the inputs of other guides."""
     model, guide = loss.model, loss.guide
     found = {name: (model, _point(guide, name)) for name in (IMAGE, INGREDIENTS) if name in guide.inputs}
+    if isinstance(guide, FeedForward):
+        return {FEED_FORWARD: found[IMAGE]}
     if UPPER not in model.branches:
         return found
     above = model.branches[UPPER]

@@ -19,6 +19,7 @@ from pyro_mmvae.experiments.food.data import VOCABULARY, FoodData, Recipes
 from pyro_mmvae.experiments.food.evaluation import MAPPED_RECIPES, UPPER, Judged, closeness, latent_points
 from pyro_mmvae.experiments.food.figures import draw_figures
 from pyro_mmvae.experiments.food.presets import PUBLISHED
+from pyro_mmvae.feed_forward import FeedForward
 from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
 from pyro_mmvae.food.vocabulary import Vocabulary
 from pyro_mmvae.likelihoods import Multilabel, Normal
@@ -51,7 +52,7 @@ class Experiment(experiment.Experiment[Config]):
     def modalities(self) -> list[Modality]:
         """Return picture and ingredients; the picture is decoded by objectives that decode all they look at."""
         ingredients = self._ingredients(self.config.latent_dim, MLPEncoder((self.labels,), widths=()))
-        if self.config.aligned:
+        if not self.config.decodes_pictures:
             return [Modality(IMAGE, encoder=self._encoder()), ingredients]
         side = self.config.crop
         picture = Modality(IMAGE, Normal((3, side, side), scale=1.0), self._image_decoder(), self._encoder())
@@ -79,8 +80,20 @@ class Experiment(experiment.Experiment[Config]):
     def targets(self) -> dict[str, Weight]:
         """Return the weights of what is decoded."""
         config = self.config
-        image = {} if config.aligned else {IMAGE: config.lambda_image}
+        image = {IMAGE: config.lambda_image} if config.decodes_pictures else {}
         return {**image, INGREDIENTS: config.lambda_ingredients}
+
+    def pair(self) -> tuple[MultimodalVAE, Guide]:
+        """Return model and guide; for a plain classifier what stands in the place of a guide."""
+        config = self.config
+        if not config.feed_forward:
+            return super().pair()
+        modalities = self.modalities()
+        return MultimodalVAE(modalities, config.latent_dim), FeedForward(modalities, config.latent_dim, source=IMAGE)
+
+    def beta(self, steps: int) -> Weight:
+        """Return the weight of the KL, which a plain classifier does not have."""
+        return 0.0 if self.config.feed_forward else super().beta(steps)
 
     def branches(self, guide: Guide) -> dict[str, MultimodalVAE]:
         """Return the upper branch, which decodes the ingredients from the picture's own latent space."""
@@ -123,6 +136,7 @@ class Experiment(experiment.Experiment[Config]):
             **judged.metrics(),
             "latent": near,
             "samples": data.counts(),
+            "without_ingredients": data.without_ingredients(),
             "ingredients": len(data.recipes.vocabulary),
             "left_out": data.recipes.index.told.get("counts", {}),
         }
