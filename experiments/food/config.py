@@ -17,7 +17,9 @@ from pyro_mmvae.experiments.food.presets import GPU, PRESETS
 
 Switch = tyro.conf.FlagConversionOff[bool]
 ALIGNMENT, MAPPER = "variational_alignment", "mapper"
-CROSSMODAL = "crossmodal"
+CROSSMODAL, CADA = "crossmodal", "cada"
+CLASSIFIED = "classified"
+"""The ingredients once more, as decoded by a classifier on the latent."""
 PAPER_SIZES: Mapping[str, tuple[Positive, ...]] = {"yummly28k": (360, 240), "recipe1m": (256,)}
 SYNTHETIC_SIZE = (96, 72)
 
@@ -40,6 +42,7 @@ class Config(RunConfig):
     python -m experiments.food                                            demo on synthetic plates, minutes on two cores
     python -m experiments.food --guide poe --objective crossvae           a baseline: CM-VAE
     python -m experiments.food --guide crossmodal --feed-forward          another: a classifier without a latent
+    python -m experiments.food --guide poe --objective cada --features RUN --classifier-epochs 20         CADA-VAE
     python -m experiments.food --data DIR --dataset yummly28k             real data, sized for a GPU
     python -m experiments.food --data DIR --dataset recipe1m --paper theodoridis2020
     python -m experiments.food vocabulary RUN                             the ingredients of a run
@@ -101,6 +104,11 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     """Start the encoder of pictures from ImageNet weights."""
     pretrained_weights: Path | None = None
     """File with these weights, for machines that cannot download them."""
+    features: Path | None = None
+    """Look at feature vectors of a frozen network instead of pictures: a finished run, whose encoder of pictures makes
+    them, or a file with a DenseNet-121's ImageNet weights. It must stay where it is."""
+    classifier_epochs: Count = 0
+    """Of all epochs, for a classifier of one layer on the latent, all else frozen, as CADA-VAE is judged."""
 
     epochs: Positive = 24
     """Passes over the training samples, of all phases together."""
@@ -116,8 +124,8 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     beta_end: Weight = 0.1
     lambda_ingredients: Weight = 1.0
     """Weight of the ingredients."""
-    lambda_image: Weight = 1e-3
-    """Weight of the picture, where an objective decodes it."""
+    lambda_image: Weight | None = None
+    """Weight of the picture, where an objective decodes it. None: 0.001, and 1 for feature vectors."""
     distance: Weight = 1.0
     """Weight of the distance between the mapped posterior and that of the ingredients."""
 
@@ -139,6 +147,7 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
             "objective": {MAPPER: ALIGNMENT, CROSSMODAL: CROSSMODAL}.get(self.guide, "crossvae"),
             "objective_options": (pairs,) if self.objective == "crossvae" else None,
             "picture_size": sizes,
+            "lambda_image": 1e-3 if self.features is None else 1.0,
         }
 
     @property
@@ -162,6 +171,11 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""
+        self.require("features", self.features is None or self.features.exists(), "a run's folder or a file of weights")
+        self.require("tta", self.features is None or self.tta == 0, "0 with --features, for which nothing is varied")
+        last = self.classifier_epochs
+        fine = last == 0 or (last < self.epochs and self.decodes_pictures)
+        self.require("classifier_epochs", fine, "fewer than --epochs, and none with a mapper or --feed-forward")
         size = self.picture_size or ()
         self.require("picture_size", len(size) in (1, 2), "width and height, or the shorter side")
         self.require("crop", self.crop <= min(size), f"at most the picture's {min(size)} pixels")
