@@ -68,7 +68,7 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     """Where indices of sets are kept; made if not there, opened in seconds by the next run."""
     synthetic: Path = Path("data/synthetic_food")
     """Where synthetic plates are kept; made if not there, reused by the next run."""
-    synthetic_recipes: Positive = 4000
+    synthetic_recipes: Positive = 2000
     """Number of synthetic recipes, of which 85 % are to train on."""
     samples: Samples | None = None
     """Training recipes to use: a share (up to 1), or a number. None: all."""
@@ -110,23 +110,23 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     classifier_epochs: Count = 0
     """Of all epochs, for a classifier of one layer on the latent, all else frozen, as CADA-VAE is judged."""
 
-    epochs: Positive = 24
+    epochs: Positive = 16
     """Passes over the training samples, of all phases together."""
-    mapper_epochs: Count = 4
+    mapper_epochs: Count = 3
     """Of them for the mapper alone (phase 2)."""
-    joint_epochs: Count = 4
+    joint_epochs: Count = 5
     """Of them for everything (phase 3)."""
-    batch_size: Positive = 64
+    batch_size: Positive = 32
     learning_rate: Weight = 2e-3
     warmup: Count = 20
     clip: Weight = 10.0
     beta_start: Weight | None = 1e-3
-    beta_end: Weight = 0.1
+    beta_end: Weight = 0.01
     lambda_ingredients: Weight = 1.0
     """Weight of the ingredients."""
     lambda_image: Weight | None = None
     """Weight of the picture, where an objective decodes it. None: 0.001, and 1 for feature vectors."""
-    distance: Weight = 1.0
+    distance: Weight = 0.1
     """Weight of the distance between the mapped posterior and that of the ingredients."""
 
     @classmethod

@@ -50,7 +50,7 @@ def _encoder(config: Config) -> nn.Module:
     weights: dict[str, Any] = {"pretrained": config.pretrained, "weights_path": config.pretrained_weights}
     if config.encoder == "densenet":
         return DenseNetEncoder(pooled=config.pooled, **weights)
-    return ResNetEncoder(width=config.width, stem_stride=2 if config.crop < 128 else 4, **weights)
+    return ResNetEncoder(width=config.width, stem_stride=2 if config.crop < 64 else 4, **weights)
 
 
 def _image_decoder(config: Config) -> nn.Module:
