@@ -94,8 +94,11 @@ class Recipes:
     @cached_property
     def extractor(self) -> Extractor:
         """What makes feature vectors of pictures."""
-        assert self.config.features is not None
-        return Extractor.of(self.config.features, self.config.crop)
+        config = self.config
+        assert config.features is not None
+        found = Extractor.of(config.features, config.crop)
+        found.encoder.to("cuda" if config.device != "cpu" and torch.cuda.is_available() else "cpu")
+        return found
 
     def vectors(self, split: str, range: Range | None = None) -> FoodVectors:
         """Return the recipes of a split as feature vectors."""

@@ -117,7 +117,10 @@ class TestOptions:
     def test_what_is_no_run_or_has_a_mapper_is_refused(self, below, tmp_path, capsys):
         above = tmp_path / "above"
         driver.main("mog", ["--mapper-on", str(below), "--epochs", "1", "--out", str(above), "--no-figures"])
-        for run, message in ((tmp_path, "no run in"), (above, "expected a run without a mapper")):
+        mapper = tmp_path / "mapper"
+        driver.main("mog", [*words("mog", mapper), "--guide", "mapper", "--no-figures"])
+        refused = "expected a run without a mapper"
+        for run, message in ((tmp_path, "no run in"), (above, refused), (mapper, refused)):
             with pytest.raises(SystemExit):
                 driver.main("mog", ["--mapper-on", str(run)])
             assert message in capsys.readouterr().err
