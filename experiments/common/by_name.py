@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from pyro_mmvae.experiments.common.configuration import options
+from pyro_mmvae.named_options import built as built
 from pyro_mmvae.own_code import is_own
 from pyro_mmvae.registry import member_names, member_paths
 
@@ -58,31 +56,3 @@ def prog(name: str) -> str:
     if sys.argv[0].startswith("mmvae ") or is_own(name):
         return f"mmvae {name}"
     return f"python -m experiments.{name}"
-
-
-def built(kind: str, name: str, build: Callable[..., Any], *arguments: Any, pairs: Sequence[str], **given: Any) -> Any:
-    """Return a guide or an objective.
-
-    Args:
-        kind: guide or objective, for messages.
-        name: as the user gave it.
-        build: what makes it.
-        arguments: that it always has.
-        pairs: its options from the command line, `name=value` each.
-        given: further arguments.
-
-    Raises:
-        ValueError: an option that it does not have, or one that does not fit. Other errors of one's own code stay.
-    """
-    chosen = options(pairs)
-    misfit = f"--{kind}-options {chosen} do not fit the {kind} {name!r}"
-    try:
-        inspect.signature(build).bind(*arguments, **given, **chosen)
-    except TypeError as error:
-        raise ValueError(f"{misfit}: {error}") from error
-    try:
-        return build(*arguments, **given, **chosen)
-    except (TypeError, RuntimeError) as error:  # PyTorch's word for sizes that cannot be
-        if is_own(name):
-            raise
-        raise ValueError(f"{misfit}: {error}") from error

@@ -17,8 +17,9 @@ from tyro import MISSING_NONPROP
 
 from pyro_mmvae.experiments.common.ranges import typed
 from pyro_mmvae.files import write_text
+from pyro_mmvae.named_options import options as options
 from pyro_mmvae.own_code import refuse_unnamed
-from pyro_mmvae.plain_yaml import read_mapping, read_value
+from pyro_mmvae.plain_yaml import read_mapping
 
 if TYPE_CHECKING:
     from pyro_mmvae.experiments.common.run_config import Preset, RunConfig
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 R = TypeVar("R", bound="RunConfig")
 NO_BREAK = "\N{NO-BREAK SPACE}"
+CONFIG = "config.yaml"
+"""Of a run, in its folder."""
 EXPERIMENT = "experiment"
 """Line of the file that names the experiment, a class variable of the dataclass."""
 
 
 def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
     """Fill a run's configuration: defaults, then its preset, then `--config FILE`, then the command line.
+
+    Between preset and file come the options of the run that `--mapper-on RUN` names.
 
     `--help` prints the values that a run with the other options would have.
 
@@ -41,6 +46,8 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
         ValueError: options out of range, or that do not fit together; the file is damaged.
     """
     given, rest = _file(cls, argv)
+    below, rest = _below(cls, rest)
+    given = {**below, **given}
     words = [word for word in rest if word not in ("-h", "--help")]
 
     def filled(default: dict[str, Any], words: Sequence[str]) -> R:
@@ -57,7 +64,12 @@ def parse_run(cls: type[R], argv: Sequence[str], prog: str) -> R:
     config.check()
     named = [name for word in words for name in (word, word.partition("=")[2])]
     said_so = [name for name in config.code if name in given.values()]
-    refuse_unnamed(said_so, named, "the file of --config", "on the command line, {}")
+    refuse_unnamed(
+        said_so,
+        named,
+        "the run of --mapper-on" if config.mapper_on else "the file of --config",
+        "on the command line, {}",
+    )
     return dataclasses.replace(config, config=None, out=config.run)
 
 
@@ -72,6 +84,21 @@ def parse(cls: type[C], argv: Sequence[str], prog: str, description: str) -> C:
     given, rest = _file(cls, argv)
     default = cls(**given) if given else MISSING_NONPROP
     return tyro.cli(cls, args=rest, default=default, prog=prog, description=description)
+
+
+def _below(cls: type[R], argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the options of the run that `--mapper-on RUN` names, with that name, and the other words."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--mapper-on", type=Path, default=None)
+    known, rest = first.parse_known_args(list(argv))
+    if (run := known.mapper_on) is None:
+        return {}, rest
+    if not (path := run / CONFIG).is_file():
+        raise FileNotFoundError(f"--mapper-on: no run in {run}: expected a file {CONFIG} there")
+    found = vars(read(cls, path).reopened())
+    if found["mapper_on"] is not None:
+        raise ValueError(f"--mapper-on: expected a run without a mapper, got {run}")
+    return {**found, "mapper_on": run, "out": None, "resume": False}, rest
 
 
 def _file(cls: type, argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
@@ -134,18 +161,3 @@ def listed(config: Any, preset: Preset | None, width: int = 110) -> str:
     shown = [f"{n}={v}{marks[n]}".replace(" ", NO_BREAK) for n, v in plain(config).items() if v is not None]
     lines = textwrap.fill("  ".join(shown), width, break_long_words=False, break_on_hyphens=False)
     return lines.replace(NO_BREAK, " ")
-
-
-def options(pairs: Sequence[str]) -> dict[str, Any]:
-    """Parse `name=value` options; the value is read as YAML, so that 3, true and 1e-3 mean what they look like.
-
-    Raises:
-        ValueError: a pair without `=`.
-    """
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise ValueError(f"expected name=value, got {pair!r}")
-        found[name] = read_value(value)
-    return found

@@ -72,8 +72,13 @@ def experiment_class(name: str) -> type[Experiment[Any]]:
 
 
 def configured(config: RunConfig) -> Experiment[Any]:
-    """Return the experiment that a configuration is of."""
-    return experiment_class(config.experiment)(config)
+    """Return the experiment that a configuration is of, with a mapper on top of it if there is to be one."""
+    cls = experiment_class(config.experiment)
+    if config.mapper_on is not None:
+        from pyro_mmvae.experiments.common.mapper_on import on_top
+
+        cls = on_top(cls)
+    return cls(config)
 
 
 def read_config(run: Path, allow: Collection[str] = ()) -> RunConfig:

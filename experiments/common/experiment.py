@@ -175,6 +175,14 @@ class Experiment(ABC, Generic[C]):
         model, guide = self.pair()
         return self.objective(guide, steps)(model, guide)
 
+    def begin(self, loss: Loss) -> None:
+        """Give a new run the weights that it begins with, if they are not those of `loss`.
+
+        Raises:
+            FileNotFoundError: they are not there.
+            ValueError: they do not fit.
+        """
+
     def training(self, loss: Loss) -> Training:
         """Return the loss with its optimiser."""
         config = self.config

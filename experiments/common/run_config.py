@@ -124,6 +124,13 @@ class RunConfig:
     compiled: bool = False
     """Compile encoders and decoders by torch.compile: minutes at the start, and a gain only on some machines."""
 
+    mapper_on: Path | None = None
+    """Freeze this finished run and train a mapper alone on top, from one input's posterior to another's (Theodoridis et
+    al. 2020). Options are the run's unless given here, such as --epochs."""
+    mapper_options: tuple[str, ...] = ()
+    """Options of that mapper as name=value: of the guide `mapper`, e.g. `onto=label`, and weights of the objective
+    `variational_alignment`, e.g. `distance=0.1`."""
+
     paper: str | None = None
     """Take the settings of a paper, see the experiment's page; the command line wins over the paper."""
     out: Path | None = None
@@ -180,6 +187,8 @@ class RunConfig:
     @property
     def run(self) -> Path:
         """The run folder."""
+        if self.out is None and self.mapper_on is not None:
+            return self.mapper_on.with_name(f"{self.mapper_on.name}-mapper")
         return self.out or Path("runs") / short(self.experiment) / self.run_name
 
     @property

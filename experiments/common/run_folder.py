@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pyro_mmvae import files
 from pyro_mmvae.experiments.common import configuration
+from pyro_mmvae.experiments.common.configuration import CONFIG as CONFIG
 from pyro_mmvae.experiments.common.run_config import RunConfig
 
-CONFIG = "config.yaml"
 METRICS = "metrics.json"
 HISTORY = "history.csv"
 FIGURES = "figures"

@@ -44,6 +44,8 @@ def train(config: RunConfig) -> Path:
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     # What does not fit, or is not there, is told before anything is read or written.
     loss = experiment.loss()
+    if not config.resume:
+        experiment.begin(loss)
     first = build_trainer(config, experiment.watched, config.epochs).is_global_zero
     with claimed(config):
         data = experiment.data()

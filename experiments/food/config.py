@@ -17,6 +17,9 @@ from pyro_mmvae.experiments.food.presets import GPU, PRESETS
 
 Switch = tyro.conf.FlagConversionOff[bool]
 ALIGNMENT, MAPPER = "variational_alignment", "mapper"
+CROSSMODAL, CADA = "crossmodal", "cada"
+CLASSIFIED = "classified"
+"""The ingredients once more, as decoded by a classifier on the latent."""
 PAPER_SIZES: Mapping[str, tuple[Positive, ...]] = {"yummly28k": (360, 240), "recipe1m": (256,)}
 SYNTHETIC_SIZE = (96, 72)
 
@@ -38,6 +41,8 @@ class Config(RunConfig):
 
     python -m experiments.food                                            demo on synthetic plates, minutes on two cores
     python -m experiments.food --guide poe --objective crossvae           a baseline: CM-VAE
+    python -m experiments.food --guide crossmodal --feed-forward          another: a classifier without a latent
+    python -m experiments.food --guide poe --objective cada --features RUN --classifier-epochs 20         CADA-VAE
     python -m experiments.food --data DIR --dataset yummly28k             real data, sized for a GPU
     python -m experiments.food --data DIR --dataset recipe1m --paper theodoridis2020
     python -m experiments.food vocabulary RUN                             the ingredients of a run
@@ -52,6 +57,8 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     commands: ClassVar[Mapping[str, type]] = {"vocabulary": VocabularyOptions}
 
     guide: GuideName = "mapper"
+    feed_forward: bool = False
+    """With the guide crossmodal: no draws and no KL, which leaves a plain classifier with the same networks (FF_TD)."""
     latent_dim: Positive = 64
     data: Path | None = None
     """Folder of the set, in the published layout. None: synthetic plates."""
@@ -61,7 +68,7 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     """Where indices of sets are kept; made if not there, opened in seconds by the next run."""
     synthetic: Path = Path("data/synthetic_food")
     """Where synthetic plates are kept; made if not there, reused by the next run."""
-    synthetic_recipes: Positive = 4000
+    synthetic_recipes: Positive = 2000
     """Number of synthetic recipes, of which 85 % are to train on."""
     samples: Samples | None = None
     """Training recipes to use: a share (up to 1), or a number. None: all."""
@@ -97,24 +104,29 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
     """Start the encoder of pictures from ImageNet weights."""
     pretrained_weights: Path | None = None
     """File with these weights, for machines that cannot download them."""
+    features: Path | None = None
+    """Look at feature vectors of a frozen network instead of pictures: a finished run, whose encoder of pictures makes
+    them, or a file with a DenseNet-121's ImageNet weights. It must stay where it is."""
+    classifier_epochs: Count = 0
+    """Of all epochs, for a classifier of one layer on the latent, all else frozen, as CADA-VAE is judged."""
 
-    epochs: Positive = 24
+    epochs: Positive = 16
     """Passes over the training samples, of all phases together."""
-    mapper_epochs: Count = 4
+    mapper_epochs: Count = 3
     """Of them for the mapper alone (phase 2)."""
-    joint_epochs: Count = 4
+    joint_epochs: Count = 5
     """Of them for everything (phase 3)."""
-    batch_size: Positive = 64
+    batch_size: Positive = 32
     learning_rate: Weight = 2e-3
     warmup: Count = 20
     clip: Weight = 10.0
     beta_start: Weight | None = 1e-3
-    beta_end: Weight = 0.1
+    beta_end: Weight = 0.01
     lambda_ingredients: Weight = 1.0
     """Weight of the ingredients."""
-    lambda_image: Weight = 1e-3
-    """Weight of the picture, where an objective decodes it."""
-    distance: Weight = 1.0
+    lambda_image: Weight | None = None
+    """Weight of the picture, where an objective decodes it. None: 0.001, and 1 for feature vectors."""
+    distance: Weight = 0.1
     """Weight of the distance between the mapped posterior and that of the ingredients."""
 
     @classmethod
@@ -132,9 +144,10 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
         pairs = "pairs=[[image, image], [ingredients, ingredients], [image, ingredients]]"
         return {
             **super().implied(),
-            "objective": ALIGNMENT if self.guide == MAPPER else "crossvae",
+            "objective": {MAPPER: ALIGNMENT, CROSSMODAL: CROSSMODAL}.get(self.guide, "crossvae"),
             "objective_options": (pairs,) if self.objective == "crossvae" else None,
             "picture_size": sizes,
+            "lambda_image": 1e-3 if self.features is None else 1.0,
         }
 
     @property
@@ -142,17 +155,34 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
         """Whether there are an upper and a lower branch and a mapper."""
         return self.objective == ALIGNMENT
 
+    @property
+    def decodes_pictures(self) -> bool:
+        """Whether the picture is decoded as well as looked at."""
+        return not (self.aligned or self.feed_forward)
+
+    @property
+    def run_name(self) -> str:
+        """Name of the run folder."""
+        return super().run_name + ("-feed_forward" if self.feed_forward else "")
+
     def reopened(self) -> Config:
         """Return the options without pretrained weights, as a trained run has its own."""
         return replace(self, pretrained=False, pretrained_weights=None)
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""
+        self.require("features", self.features is None or self.features.exists(), "a run's folder or a file of weights")
+        self.require("tta", self.features is None or self.tta == 0, "0 with --features, for which nothing is varied")
+        last = self.classifier_epochs
+        fine = last == 0 or (last < self.epochs and self.decodes_pictures)
+        self.require("classifier_epochs", fine, "fewer than --epochs, and none with a mapper or --feed-forward")
         size = self.picture_size or ()
         self.require("picture_size", len(size) in (1, 2), "width and height, or the shorter side")
         self.require("crop", self.crop <= min(size), f"at most the picture's {min(size)} pixels")
         self.require("crop", self.crop >= 32, "at least 32 pixels, as the encoder halves them five times")
         self.require("dataset", self.data is not None or self.dataset == "yummly28k", "the folder of it as --data")
+        plain = self.guide == CROSSMODAL and self.objective == CROSSMODAL
+        self.require("feed_forward", plain or not self.feed_forward, "guide and objective crossmodal with it")
         if self.aligned:
             self.require("guide", self.guide == MAPPER, "mapper, for the objective variational_alignment")
             left = self.epochs - self.mapper_epochs - self.joint_epochs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ from torch import Tensor
 
 from pyro_mmvae import Batch, Guide, Loss, MultimodalVAE
 from pyro_mmvae.data.samples import Draws
+from pyro_mmvae.experiments.food.config import CLASSIFIED
 from pyro_mmvae.experiments.food.data import FoodData
+from pyro_mmvae.feed_forward import FeedForward
 from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
 from pyro_mmvae.food.metrics import (
     IngredientMetrics,
@@ -22,22 +24,39 @@ from pyro_mmvae.food.metrics import (
 )
 
 UPPER, LOWER, MAPPED = "upper", "lower", "mapper"
+FEED_FORWARD, CLASSIFIER = "feed_forward", "classifier"
 MAPPED_RECIPES = 400
 NEIGHBOURS = 10
 Branch = Callable[[Batch], Tensor]
 """From a batch to the point that is decoded, `(B, D)`."""
 
 
-def branches(loss: Loss) -> dict[str, tuple[MultimodalVAE, Branch]]:
-    """Return what can be judged, each a model and the point it decodes: branches, or the inputs of other guides."""
+class Part(NamedTuple):
+    """What can be judged: the point of a branch, and what decodes it."""
+
+    model: MultimodalVAE
+    point: Branch
+    target: str = INGREDIENTS
+
+    def predict(self, batch: Batch) -> Tensor:
+        """Return the predicted probabilities, shape `(B, C)`."""
+        return self.model.predict(self.point(batch), self.target)
+
+
+def branches(loss: Loss) -> dict[str, Part]:
+    """Return what can be judged: branches, or the inputs of other guides, and a classifier on the latent."""
     model, guide = loss.model, loss.guide
-    found = {name: (model, _point(guide, name)) for name in (IMAGE, INGREDIENTS) if name in guide.inputs}
+    found = {name: Part(model, _point(guide, name)) for name in (IMAGE, INGREDIENTS) if name in guide.inputs}
+    if CLASSIFIED in model.names:
+        found = {CLASSIFIER: Part(model, _point(guide, IMAGE), CLASSIFIED), **found}
+    if isinstance(guide, FeedForward):
+        return {FEED_FORWARD: found[IMAGE]}
     if UPPER not in model.branches:
         return found
     above = model.branches[UPPER]
     assert isinstance(above, MultimodalVAE)
     return {
-        UPPER: (above, _point(guide.branches[UPPER], IMAGE)),
+        UPPER: Part(above, _point(guide.branches[UPPER], IMAGE)),
         LOWER: found[INGREDIENTS],
         MAPPED: found[IMAGE],
     }
@@ -56,8 +75,8 @@ def probabilities(loss: Loss, batches: Iterable[Batch]) -> tuple[dict[str, Tenso
     for batch in batches:
         seen = batch.to(device)
         true.append(batch.data[INGREDIENTS])
-        for name, (model, point) in parts.items():
-            found[name].append(model.predict(point(seen), INGREDIENTS).cpu())
+        for name, part in parts.items():
+            found[name].append(part.predict(seen).cpu())
     return {name: torch.cat(values) for name, values in found.items()}, torch.cat(true)
 
 
@@ -134,13 +153,12 @@ def _batches(data: FoodData, samples: Any, epoch: int = 0) -> Iterable[Batch]:
 
 
 @torch.no_grad()
-def latent_points(loss: Loss, batches: Iterable[Batch]) -> tuple[dict[str, np.ndarray], Batch]:
-    """Return points of every branch that lie in spaces of one size, with the recipes that they are of."""
+def latent_points(loss: Loss, batches: Iterable[Batch]) -> dict[str, np.ndarray]:
+    """Return the points of every branch that lie in spaces of one size; a classifier's are those of the picture."""
     parts, device = branches(loss), next(loss.parameters()).device
-    seen = list(batches)
-    points = {n: torch.cat([point(b.to(device)).cpu() for b in seen]).numpy() for n, (_, point) in parts.items()}
-    size = loss.guide.latent_dim
-    return {n: value for n, value in points.items() if value.shape[1] == size}, seen[0]
+    seen = [batch.to(device) for batch in batches]
+    points = {n: torch.cat([p.point(b).cpu() for b in seen]).numpy() for n, p in parts.items() if n != CLASSIFIER}
+    return {n: value for n, value in points.items() if value.shape[1] == loss.guide.latent_dim}
 
 
 def closeness(points: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:

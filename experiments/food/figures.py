@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from pyro_mmvae import Batch
 from pyro_mmvae.experiments.food.evaluation import INGREDIENTS, LOWER, Judged
-from pyro_mmvae.food.dataset import IMAGE
 from pyro_mmvae.plots import on_a_plane, plot_history
 from pyro_mmvae.plots.style import CURVE_COLOURS, new_figure, save, show_image
 from pyro_mmvae.training import History
@@ -24,7 +23,7 @@ def draw_figures(
     judged: Judged,
     points: Mapping[str, np.ndarray],
     near: Mapping[str, Mapping[str, float]],
-    shown: Batch,
+    shown: Tensor,
     seed: int,
     folder: Path,
     history: History | None,
@@ -38,9 +37,9 @@ def draw_figures(
         plot_history(history.rows, folder / "training.png")
 
 
-def plot_plates(judged: Judged, shown: Batch, path: Path) -> Path:
+def plot_plates(judged: Judged, shown: Tensor, path: Path) -> Path:
     """Show pictures with the true ingredients, and those that each branch predicts; wrong ones in brackets."""
-    count = min(SHOWN, shown.size)
+    count = min(SHOWN, len(shown))
     columns = min(4, count)
     rows = -(-count // columns)
     figure = new_figure(3.3 * columns, 5.2 * rows)
@@ -49,7 +48,7 @@ def plot_plates(judged: Judged, shown: Batch, path: Path) -> Path:
     for panel in panels[count:]:
         panel.set_axis_off()
     for number, panel in enumerate(panels[:count]):
-        show_image(panel, shown.data[IMAGE][number].numpy())
+        show_image(panel, shown[number].numpy())
         true = judged.true[number] > 0.5
         lines = [f"true: {', '.join(_names(judged, true))}"]
         for name in pictured:

@@ -31,7 +31,7 @@ class FoodBatch(NamedTuple):
     """A batch of recipes.
 
     Attributes:
-        batch: "image" (B, 3, S, S) in [0, 1] and "ingredients" (B, C), zeros and ones.
+        batch: "image" (B, 3, S, S) in [0, 1] and "ingredients" (B, C), zeros and ones; or as the set names them.
         rows: numbers of the recipes in the index, int64, shape `(B,)`.
         skipped: (id, reason) of recipes whose picture could not be read; they are no part of the batch.
     """
@@ -60,6 +60,7 @@ class Food:
         seed: of what is random.
         preload: read all pictures now and keep them, in the size that crops are taken from.
         workers: threads that preload.
+        names: of the modalities that are the ingredients; one, unless several networks decode them.
 
     Raises:
         ValueError: options that make no sense, or no recipe has an ingredient of the vocabulary.
@@ -77,7 +78,9 @@ class Food:
         seed: int = 0,
         preload: bool = False,
         workers: int = 2,
+        names: Sequence[str] = (INGREDIENTS,),
     ) -> None:
+        self.names = tuple(names)
         self.root, self.index, self.vocabulary = Path(root), index, vocabulary
         self.options = PictureOptions() if options is None else options
         self.options.check()
@@ -113,8 +116,13 @@ class Food:
         image = torch.stack(pictures) if pictures else torch.zeros(0, 3, side, side)
         # Not Batch.of: nothing is missing, and looking for NaN again would take longer than cropping.
         seen = torch.ones(len(rows), dtype=torch.bool)
-        batch = Batch({IMAGE: image, INGREDIENTS: self.targets(rows)}, {IMAGE: seen, INGREDIENTS: seen})
+        data = {IMAGE: image, **self.labels(rows)}
+        batch = Batch(data, dict.fromkeys(data, seen))
         return FoodBatch(batch, torch.tensor(rows, dtype=torch.int64), tuple(skipped))
+
+    def labels(self, rows: Sequence[int]) -> dict[str, Tensor]:
+        """Return the ingredients of recipes under every name that they go by, each of shape `(N, C)`."""
+        return dict.fromkeys(self.names, self.targets(rows))
 
     def targets(self, rows: Sequence[int] | NDArray[np.int64] | None = None) -> Tensor:
         """Return the ingredients of recipes, all of this set by default, zeros and ones, shape `(N, C)`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from pyro_mmvae.food.words import ALSO_FOODS, CUTS, FILLERS, MEATS, NUMBERS, PREPARATIONS, SIZES, TOGETHER, UNITS
 
@@ -56,8 +57,9 @@ def _phrases(text: str) -> Iterator[str]:
 
 def _before_explanations(phrase: str) -> str:
     for cut in CUTS:
-        before = phrase.partition(cut)[0]
-        phrase = f"{before} " if _words(before) else phrase
+        before, found, _ = phrase.partition(cut)
+        if found and _words(before):
+            phrase = f"{before} "
     return phrase
 
 
@@ -76,10 +78,12 @@ def _words(phrase: str) -> list[str]:
     return named or [word for word in found if word in ALSO_FOODS][-1:]
 
 
+@lru_cache(maxsize=50_000)
 def _is_dropped(word: str) -> bool:
     return word in _DROPPED or (word.endswith("ly") and len(word) > 5)
 
 
+@lru_cache(maxsize=50_000)
 def _is_unit(word: str) -> bool:
     return word in UNITS or word.removesuffix("s") in UNITS or word.removesuffix("es") in UNITS or word == "leaves"
 

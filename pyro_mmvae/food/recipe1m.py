@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import ijson
@@ -64,7 +64,7 @@ def recipes(root: Path, log: SkipLog, check_images: bool = True) -> Iterator[Rec
 
 def image_path(split: str, name: str) -> str:
     """Return where a picture is in the folder of the set: in folders by the first four letters of its name."""
-    return str(PurePosixPath(IMAGES, split, *name[:4], name))
+    return "/".join((IMAGES, split, *name[:4], name))
 
 
 def _recipe(

@@ -46,7 +46,7 @@ class Judged:
     def __init__(self, loss: Loss, targets: Sequence[str], mean_pose: Tensor, **rules: Any) -> None:
         self.loss, self.targets, self.mean_pose, self.rules = loss, targets, mean_pose, rules
         self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
-        self.branches = tuple(loss.guide.branches)
+        self.branches = tuple(loss.model.branches)
         self.errors, self.elbo = PoseErrors(), Means()
         self.trust = {"weights": ExpertWeights("weights"), "influence": ExpertWeights("influence")}
         self.confusion: dict[str, list[Tensor]] = {name: [] for name in self.subsets}

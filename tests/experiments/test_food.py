@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 from food_factory import recipe1m
+from torchvision.models import DenseNet
 
 from pyro_mmvae.experiments.common import driver, runs
 from pyro_mmvae.experiments.food.config import Config
@@ -43,6 +44,63 @@ def test_baselines_are_options(tmp_path, objective):
     _, metrics = run(tmp_path, "--guide", "poe", "--objective", objective)
     assert list(metrics["branches"]) == ["image", "ingredients"]
     assert 0 < metrics["baseline"]["most_frequent"]["f1"] <= 1
+
+
+def test_a_plain_classifier_is_a_baseline(tmp_path):
+    out, metrics = run(tmp_path, "--guide", "crossmodal", "--feed-forward")
+    assert list(metrics["branches"]) == ["feed_forward"]
+    assert metrics["without_ingredients"] == {"training": 0, "held_out": 0, "judged": 0}
+    loss = runs.open_run(out).loss
+    assert loss.guide.inputs == ("image",)
+    assert [(t.given, dict(t.decode), t.kl) for t in loss.elbo.table.terms] == [(("image",), {"ingredients": 1.0}, 0.0)]
+
+
+@pytest.fixture(scope="module")
+def upper(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("upper"))[0]
+
+
+class TestFeatures:
+    def test_vectors_of_the_upper_branch_and_a_classifier(self, upper, tmp_path, capsys):
+        """CADA-VAE on features: what is decoded is what the frozen encoder makes, the classifier moves alone."""
+        more = ["--guide", "poe", "--objective", "cada", "--features", str(upper), "--classifier-epochs", "2"]
+        out, metrics = run(tmp_path, *more)
+        assert f"upper branch's encoder of the run {upper}" in capsys.readouterr().out
+        assert list(metrics["branches"]) == ["classifier", "image", "ingredients"]
+        assert next(iter(driver.experiment_class("food").columns(metrics))) == "F1, classifier"
+        opened = runs.open_run(out)
+        data = opened.experiment.data()
+        batch = next(iter(data.judged()))
+        assert torch.equal(batch.data["classified"], batch.data["ingredients"])
+        pictures = data.pictures(batch.size)
+        encoder = runs.open_run(upper).loss.guide.encoders["image"]
+        with torch.no_grad():
+            torch.testing.assert_close(batch.data["image"], data.train.range.scaled(encoder(pictures)))
+        assert data.train.vectors.min() == 0
+        assert data.train.vectors.max() == 1
+        phases = opened.experiment.phases(opened.loss.guide, 3)
+        assert [(p.epochs, p.trainable[-1]) for p in phases] == [(2, "guide"), (2, "model.decoders.classified")]
+        assert phases[0].objective.table.alignments[0].weight.end == 8.13
+
+    def test_weights_of_a_densenet_are_a_file(self, tmp_path):
+        torch.save(DenseNet().state_dict(), tmp_path / "weights.pth")
+        words = ["--guide", "poe", "--objective", "crossvae", "--features", str(tmp_path / "weights.pth")]
+        _, metrics = run(tmp_path, *words, "--synthetic-recipes", "40")
+        assert list(metrics["branches"]) == ["image", "ingredients"]
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            (["--tta", "2"], "--tta: expected 0 with --features"),
+            (["--classifier-epochs", "4"], "--classifier-epochs: expected fewer than --epochs"),
+            (["--picture-size", "48", "40", "--crop", "40"], "looks at pictures of 32 pixels"),
+            (["--features", "nowhere"], "--features: expected a run's folder or a file of weights"),
+        ],
+    )
+    def test_what_does_not_fit_ends_in_one_line(self, upper, tmp_path, capsys, more, message):
+        with pytest.raises(SystemExit):
+            run(tmp_path, "--guide", "poe", "--objective", "cada", "--features", str(upper), *more)
+        assert message in capsys.readouterr().err
 
 
 def test_recipe1m_with_a_densenet(tmp_path, capsys):
