@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -62,3 +63,11 @@ def _number(value: Any) -> float:
     if isinstance(value, str | bytes):  # of which `float` would make one
         raise TypeError(f"expected a number, got {value!r}")
     return float(value)
+
+
+def trust_columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
+    """Return what a guide trusts in each sensor, clean and corrupted, where any sample was corrupted."""
+    found = {(word, name): kinds for word in ("weights", "influence") for name, kinds in metrics.get(word, {}).items()}
+    if not any("corrupted" in kinds for kinds in found.values()):
+        return {}
+    return {f"{word} of {name}, {k}": Column.of(v) for (word, name), kinds in found.items() for k, v in kinds.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pyro_mmvae.columns import Column as Column
 from pyro_mmvae.columns import Curve as Curve
+from pyro_mmvae.columns import trust_columns as trust_columns
 from pyro_mmvae.estimators.grid import Quantity, Summaries
 
 
@@ -28,11 +29,3 @@ def likelihood_columns(
     }
     khats = {given: next(iter(names.values()))["khat_over_0.7"] for given, names in found.items()}
     return values | {f"k-hat > 0.7 from q(z|{given})": Column.of(share, "lower") for given, share in khats.items()}
-
-
-def trust_columns(metrics: Mapping[str, Any]) -> dict[str, Column]:
-    """Return what a guide trusts in each sensor, clean and corrupted, where any sample was corrupted."""
-    found = {(word, name): kinds for word in ("weights", "influence") for name, kinds in metrics.get(word, {}).items()}
-    if not any("corrupted" in kinds for kinds in found.values()):
-        return {}
-    return {f"{word} of {name}, {k}": Column.of(v) for (word, name), kinds in found.items() for k, v in kinds.items()}

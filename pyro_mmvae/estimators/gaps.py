@@ -71,8 +71,8 @@ class InferenceGap:
     @classmethod
     def cat(cls, gaps: Sequence[InferenceGap]) -> InferenceGap:
         """Join the gaps of several batches, each with a seed of its own (see `batch_seed`)."""
-        parts = [torch.cat([getattr(gap, name) for gap in gaps]) for name in ("elbo", "refined")]
-        return cls(*parts, Estimate.cat([gap.log_likelihood for gap in gaps]))
+        elbo, best = (torch.cat([getattr(gap, name) for gap in gaps]) for name in ("elbo", "refined"))
+        return cls(elbo, best, Estimate.cat([gap.log_likelihood for gap in gaps]))
 
     def summary(self) -> dict[str, float]:
         """Return means over the available data points, their standard errors and the number of points `n`.

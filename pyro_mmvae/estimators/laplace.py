@@ -165,7 +165,7 @@ def _shifted(mode: Tensor, root: Tensor, target: Target, steps: int) -> Tensor:
         noise = torch.randn_like(mode)
         white = torch.cat([shift + noise, shift - noise])
         _, gradient = target.slope(mode.repeat(2, 1, 1) + torch.einsum("mnij,mnj->mni", root.repeat(2, 1, 1, 1), white))
-        mean = torch.nan_to_num(sum(gradient.chunk(2)) / 2)
+        mean = torch.nan_to_num(torch.stack(gradient.chunk(2)).mean(0))
         ascent = torch.einsum("mnij,mnj->mni", root, mean)
         length = ascent.norm(dim=-1, keepdim=True)
         shift = shift + ascent * (_FARTHEST / length.clamp_min(_FARTHEST)) / (step + 1)
