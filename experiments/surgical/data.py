@@ -40,7 +40,7 @@ class SurgicalData(RunData):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.config, self.log = config, SkipLog()
+        self.config, self.log = config, SkipLog("views")
         self.parts  # noqa: B018  whether there are views is known at once
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pyro_mmvae.data.skip_log import SkipLog
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.faces.archive import Pictures
 from pyro_mmvae.faces.attributes import ATTRIBUTES, columns_of
 from pyro_mmvae.faces.tables import (

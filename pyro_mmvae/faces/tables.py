@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pyro_mmvae.data.skip_log import SkipLog
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.faces.attributes import ATTRIBUTES
 
 ATTRIBUTE_FILE, SPLIT_FILE = "list_attr_celeba.txt", "list_eval_partition.txt"

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyro_mmvae.data.npz import read_npz
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.files import made_once
 from pyro_mmvae.food import recipe1m, yummly
 from pyro_mmvae.food.lines import foods
-from pyro_mmvae.food.recipe import NO_INGREDIENTS, Recipe, SkipLog
+from pyro_mmvae.food.recipe import NO_INGREDIENTS, Recipe
 
 Dataset = Literal["yummly28k", "recipe1m"]
 VERSION = 1
@@ -167,7 +168,7 @@ def open_index(root: str | Path, dataset: Dataset, kept: str | Path, *, check_im
 
 
 def _make(root: Path, dataset: Dataset, check_images: bool, path: Path) -> None:
-    log = SkipLog()
+    log = SkipLog("recipes")
     found: Callable[..., Iterator[Recipe]] = _READERS[dataset].recipes
     index = RecipeIndex.of(found(root, log, **({"check_images": check_images} if dataset == "recipe1m" else {})), log)
     if not index.size:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, NamedTuple
+
+from pyro_mmvae.data.skips import UnusableError
 
 MAX_LINES = 200
 """Ingredient lines of a recipe that are read."""
@@ -16,17 +17,8 @@ BROKEN = "broken JSON"
 TWICE = "there twice"
 
 
-class BadRecipeError(ValueError):
-    """A recipe that cannot be used.
-
-    Args:
-        reason: a few words, the same for all recipes with this fault.
-        detail: what was found.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.detail = reason, detail
+class BadRecipeError(UnusableError):
+    """A recipe that cannot be used."""
 
 
 class Recipe(NamedTuple):
@@ -43,23 +35,6 @@ class Recipe(NamedTuple):
     lines: tuple[str, ...]
     images: tuple[str, ...]
     split: str | None = None
-
-
-class SkipLog:
-    """Counts recipes that were left out, by reason, and remembers the first of each."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, str] = {}
-
-    def add(self, name: str, reason: str, detail: str = "") -> None:
-        """Count a recipe."""
-        self.counts[reason] += 1
-        self.first.setdefault(reason, (f"{name}: {detail}" if detail else name)[:300])
-
-    def __str__(self) -> str:
-        lines = [f"{number} {reason} (first: {self.first[reason]})" for reason, number in self.counts.items()]
-        return f"{self.counts.total()} recipes left out" + "".join(f"\n  {line}" for line in lines)
 
 
 def check_lines(value: Any) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import IO, Any
 
 import ijson
 
-from pyro_mmvae.food.recipe import BROKEN, MAX_IMAGES, NO_IMAGE, TWICE, BadRecipeError, Recipe, SkipLog, check_lines
+from pyro_mmvae.data.skips import SkipLog
+from pyro_mmvae.food.recipe import BROKEN, MAX_IMAGES, NO_IMAGE, TWICE, BadRecipeError, Recipe, check_lines
 
 LAYER1, LAYER2, DETECTED = "layer1.json", "layer2.json", "det_ingrs.json"
 """Recipes; their pictures; their ingredients as a tagger found them in the lines."""

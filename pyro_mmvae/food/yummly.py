@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pyro_mmvae.food.recipe import BROKEN, NO_IMAGE, BadRecipeError, Recipe, SkipLog, check_lines
+from pyro_mmvae.data.skips import SkipLog
+from pyro_mmvae.food.recipe import BROKEN, NO_IMAGE, BadRecipeError, Recipe, check_lines
 
 METADATA, IMAGES = "metadata27638", "images27638"
 """Folders of the published set; the number is that of its recipes, and another set may have another one."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pyro_mmvae.data.skips import UnusableError
 from pyro_mmvae.hands.geometry import Array, project
 from pyro_mmvae.hands.rhd_format import MIDDLE_MCP, MIDDLE_PIP, WRIST
 
@@ -21,18 +22,8 @@ ROOT_JOINTS = {"middle_mcp": (MIDDLE_MCP,), "wrist": (WRIST,), "palm": (WRIST, M
 """Joints whose mean is the root, where joint 0 is the wrist."""
 
 
-class BadSampleError(ValueError):
-    """A sample that cannot be used.
-
-    Args:
-        reason: a few words, the same for all samples with this fault.
-        detail: what was found.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
+class BadSampleError(UnusableError):
+    """A sample that cannot be used."""
 
 
 class Crop(NamedTuple):

@@ -135,7 +135,7 @@ class HandSet(Dataset[HandSample | Skipped], ABC):
         _check(self.view_options)
         self.read_options = _read_options(self.view_options, frame_size or self.traits.frame_size, crop, crop_margin)
         self._check_traits()
-        self._log = SkipLog(self.expected)
+        self._log = SkipLog(expected=self.expected)
         usable = self._open()
         wanted = usable if ids is None else sorted(set(ids) & set(usable))
         self._require(wanted)

@@ -84,7 +84,7 @@ class Views:
         self.root, self.views, self.options = Path(root), list(views), options
         self.num_points, self.jitter, self.seed = num_points, jitter, seed
         self.noise = SensorNoise() if noise is None else noise
-        self.log = SkipLog()
+        self.log = SkipLog("views")
         self._records: dict[View, ViewRecord] = {}
         if preload:
             self._records = dict(self._read_all(workers, progress))

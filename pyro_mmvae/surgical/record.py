@@ -11,6 +11,7 @@ from PIL import Image
 
 from pyro_mmvae.data.exr import read_exr
 from pyro_mmvae.data.images import MissingImageError, UnreadableImageError, read_colour, read_values
+from pyro_mmvae.data.skips import UnusableError
 from pyro_mmvae.surgical.layout import CLASSES, COLOUR, COLOURS, DEPTH, INTRINSICS, MASK, View, view_path
 
 DEPTH_CHANNELS = ("Z", "V", "Y", "R")
@@ -23,17 +24,8 @@ _NEAR_COLOUR, _STRANGE = 64, 0.2
 _LONGEST = 10_000
 
 
-class BadViewError(ValueError):
-    """A view that cannot be used.
-
-    Args:
-        reason: a few words, the same for all views with this fault.
-        detail: what was found.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason, self.detail = reason, detail
+class BadViewError(UnusableError):
+    """A view that cannot be used."""
 
 
 class ReadOptions(NamedTuple):

@@ -28,7 +28,7 @@ def find_views(root: str | Path, colour: str = COLOUR, log: SkipLog | None = Non
     Raises:
         FileNotFoundError: there is not one view.
     """
-    log = SkipLog() if log is None else log
+    log = SkipLog("views") if log is None else log
     found: list[View] = []
     for scene in SCENES:
         coloured, masked = (_numbers(scene_folder(root, kind, scene), kind) for kind in (colour, MASK))

@@ -10,11 +10,11 @@ import torch
 from food_factory import LINES, picture, recipe1m, yummly
 
 from pyro_mmvae.data.samples import Draws
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.food import recipe1m as recipe1m_reader
 from pyro_mmvae.food.dataset import Food
 from pyro_mmvae.food.index import RecipeIndex, open_index
 from pyro_mmvae.food.pictures import PictureOptions
-from pyro_mmvae.food.recipe import SkipLog
 from pyro_mmvae.food.vocabulary import Vocabulary
 
 OPTIONS = PictureOptions((48, 36), 32)
@@ -82,7 +82,7 @@ def test_a_recipe_beyond_all_measure_is_refused(tmp_path):
     layer1 = json.loads((root / "layer1.json").read_text())
     layer1[2]["title"] = "x" * (2 * recipe1m_reader.MAX_RECIPE)
     (root / "layer1.json").write_text(json.dumps(layer1))
-    log = SkipLog()
+    log = SkipLog("recipes")
     with pytest.warns(UserWarning, match="a single recipe has more than"):
         assert len(list(recipe1m_reader.recipes(root, log))) == 2
 

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from pyro_mmvae.data.making import SETTINGS_FILE
 from pyro_mmvae.food.index import open_index
 from pyro_mmvae.food.synthetic import INGREDIENTS, draw_plate, generate, sample_dish
 from pyro_mmvae.food.synthetic import dataset as module
@@ -41,7 +42,7 @@ def test_the_vocabulary_of_its_lines_is_what_is_on_the_plates(tmp_path):
 def test_it_does_not_depend_on_processes_or_size(tmp_path):
     one, two, more = make(tmp_path / "a"), make(tmp_path / "b", workers=2), make(tmp_path / "c", 8)
     assert digest(one) == digest(two)
-    smaller = {name: value for name, value in digest(one).items() if name != module.SETTINGS_FILE}
+    smaller = {name: value for name, value in digest(one).items() if name != SETTINGS_FILE}
     assert smaller.items() <= digest(more).items()
     assert digest(make(tmp_path / "d", seed=1)) != digest(one)
 

@@ -142,7 +142,7 @@ def test_bad_files_are_found_on_reading_and_left_out_of_the_batch(tmp_path, faul
     for name, value in expected.batch.data.items():
         assert torch.equal(made.batch.data[name], value)
 
-    with pytest.warns(UserWarning, match=f"3 samples used, 1 skipped\n  1 x {reason}"):
+    with pytest.warns(UserWarning, match=f"3 samples used, 1 samples left out\n  1 {reason}"):
         preloaded = load(tmp_path, preload=True)
     dataset.drop_unreadable(progress=False)
     for sound in (preloaded, dataset):
@@ -192,7 +192,7 @@ def test_bad_annotations_are_found_at_construction(tmp_path, fault):
     if changed is not None:
         annotations[BAD] = changed
     write_annotations(tmp_path, "training", annotations)
-    with pytest.warns(UserWarning, match=f"3 samples used, 1 skipped\n  1 x {reason}"):
+    with pytest.warns(UserWarning, match=f"3 samples used, 1 samples left out\n  1 {reason}"):
         dataset = load(tmp_path)
     assert dataset.ids == [0, 2, 3]
     assert dataset.skipped == {reason: 1}
@@ -272,7 +272,7 @@ def test_good_sets_make_no_noise_and_known_bad_samples_are_left_out(tmp_path):
 
 def test_nothing_usable(tmp_path):
     write_set(tmp_path, number=2)
-    with pytest.raises(ValueError, match=r"got none; 2 skipped(.|\n)*2 x no visible keypoint(.|\n)*frame_size"):
+    with pytest.raises(ValueError, match=r"got none; 2 samples left out(.|\n)*2 no visible keypoint(.|\n)*frame_size"):
         load(tmp_path, frame_size=(10, 10))
     for index in range(2):
         truncate(sample_paths(tmp_path, "training", index).color)

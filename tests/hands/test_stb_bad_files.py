@@ -77,7 +77,7 @@ def test_bad_files_are_found_on_reading_and_left_out_of_the_batch(tmp_path, join
     assert [entry[:2] for entry in made.skipped] == [(BAD, reason)]
     assert made.hands.index.tolist() == [0, 2, 3]
     assert reason == "empty cloud" or made.skipped[0][2].startswith(str(path))
-    with pytest.warns(UserWarning, match=f"3 samples used, 1 skipped\n  1 x {reason}"):
+    with pytest.warns(UserWarning, match=f"3 samples used, 1 samples left out\n  1 {reason}"):
         assert load(tmp_path, preload=True).ids == [0, 2, 3]
 
 
@@ -100,7 +100,7 @@ def test_bad_labels_are_found_at_construction(tmp_path, joints, fault):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         dataset = load(tmp_path)
-    assert [str(one.message).splitlines()[0].endswith("3 samples used, 1 skipped") for one in caught] == [True]
+    assert [str(one.message).splitlines()[0].endswith("3 samples used, 1 samples left out") for one in caught] == [True]
     assert dataset.ids == [0, 2, 3]
     assert dataset.skipped.total() == 1
     if fault != "zero":
@@ -111,7 +111,7 @@ def test_pictures_and_labels_of_different_number(tmp_path, joints):
     picture_path(tmp_path, SEQUENCE, "SK_color", BAD).unlink()
     save_labels(tmp_path, SEQUENCE, "SK", color_to_depth(joints)[:3])
     (tmp_path / "images" / SEQUENCE / "SK_color_007.png").touch()  # not a name of the set
-    with pytest.warns(UserWarning, match="2 samples used, 2 skipped"):
+    with pytest.warns(UserWarning, match="2 samples used, 2 samples left out"):
         dataset = load(tmp_path)
     assert dataset.ids == [0, 2]
     assert dataset.skipped == {"missing color image": 1, "missing annotation": 1}
@@ -119,7 +119,8 @@ def test_pictures_and_labels_of_different_number(tmp_path, joints):
 
 def test_a_sequence_without_labels_is_told(tmp_path, joints):
     label_path(tmp_path, EMPTY, "SK").unlink()
-    with pytest.warns(UserWarning, match=r"4 samples used, 1 skipped\n  1 x missing sequence .*B1Random_SK\.mat"):
+    said = r"4 samples used, 1 samples left out\n  1 missing sequence .*B1Random_SK\.mat"
+    with pytest.warns(UserWarning, match=said):
         load(tmp_path)
 
 
@@ -132,7 +133,7 @@ def test_no_data_set_at_all(tmp_path):
 
 def test_nothing_usable(tmp_path, joints):
     save_labels(tmp_path, SEQUENCE, "SK", 0 * joints)
-    with pytest.raises(ValueError, match=r"got none; 4 skipped(.|\n)*STB's layout"):
+    with pytest.raises(ValueError, match=r"got none; 4 samples left out(.|\n)*STB's layout"):
         load(tmp_path)
 
 

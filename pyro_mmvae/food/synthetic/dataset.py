@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from PIL import Image
 
-from pyro_mmvae.data.making import SETTINGS_FILE, is_there, made
-from pyro_mmvae.files import read_json
+from pyro_mmvae.data.making import made, make_on
 from pyro_mmvae.food.yummly import sample_paths
 
 from .menu import INGREDIENTS, Dish, sample_dish
@@ -58,33 +55,7 @@ def generate(
     """
     _check(count, seed, size, workers)
     settings = {"version": VERSION, "count": count, "seed": seed, "size": list(size)}
-    root = Path(root)
-    if is_there(root, settings):
-        return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(root.with_name(f".{root.name}.lock")):
-        if not is_there(root, settings):
-            folder = root.with_name(f".{root.name}.unfinished")
-            _begin(folder, settings)
-            _draw_all(folder, settings, workers, progress)
-            if root.exists():
-                root.rmdir()  # an empty folder, else it would not have come to this
-            folder.replace(root)
-    return root
-
-
-def _begin(folder: Path, settings: dict[str, Any]) -> None:
-    """Make the folder of what is not finished; one of other settings goes."""
-    try:
-        same = read_json(folder / SETTINGS_FILE) == settings
-    except (OSError, ValueError):
-        same = False
-    if not same:
-        shutil.rmtree(folder, ignore_errors=True)
-    metadata, images = _folders(folder, settings["count"])
-    metadata.mkdir(parents=True, exist_ok=True)
-    images.mkdir(exist_ok=True)
-    (folder / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+    return make_on(Path(root), settings, partial(_draw_all, settings=settings, workers=workers, progress=progress))
 
 
 def _folders(folder: Path, count: int) -> tuple[Path, Path]:
@@ -93,7 +64,9 @@ def _folders(folder: Path, count: int) -> tuple[Path, Path]:
 
 def _draw_all(folder: Path, settings: dict[str, Any], workers: int | None, progress: bool) -> None:
     count = settings["count"]
-    metadata, _ = _folders(folder, count)
+    metadata, images = _folders(folder, count)
+    for made_in in (metadata, images):
+        made_in.mkdir(exist_ok=True)
     there = {entry.name for entry in os.scandir(metadata)}
     left = [i for i in range(1, count + 1) if sample_paths(metadata, metadata, i)[0].name not in there]
     job = partial(_write_one, folders=_folders(folder, count), seed=settings["seed"], size=tuple(settings["size"]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pyro_mmvae.data.images import read_colour
-from pyro_mmvae.food.recipe import SkipLog
+from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.food.yummly import recipes
 from pyro_mmvae.plots.style import new_figure, save, show_image
 
@@ -21,7 +21,7 @@ def contact_sheet(root: str | Path, path: str | Path, columns: int = 5, rows: in
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels:
         panel.set_axis_off()
-    for panel, recipe in zip(panels, islice(recipes(root, SkipLog()), len(panels)), strict=False):
+    for panel, recipe in zip(panels, islice(recipes(root, SkipLog("recipes")), len(panels)), strict=False):
         picture = np.asarray(read_colour(root / recipe.images[0]), np.float32) / 255
         show_image(panel, picture.transpose(2, 0, 1))
         text = "\n".join(textwrap.fill(line, 42) for line in recipe.lines)
