@@ -276,7 +276,7 @@ def test_nothing_usable(tmp_path):
         load(tmp_path, frame_size=(10, 10))
     for index in range(2):
         truncate(sample_paths(tmp_path, "training", index).color)
-    with pytest.raises(ValueError, match="2 x unreadable color image"):
+    with pytest.raises(ValueError, match="2 unreadable color image"):
         load(tmp_path, preload=True)
 
 
