@@ -104,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--guides", nargs="+", default=["moe", "poe:prior_expert=never", "gpoe"])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--failures", type=float, default=0.5, help="share of samples in which a sensor fails")
     parser.add_argument(
         "--levels", type=float, nargs=4, default=[0.3, 3.0, 0.6, 3.0], help="a clean, failing; b likewise"
