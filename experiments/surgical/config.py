@@ -129,7 +129,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
 
     encoder: Literal["resnet", "conv"] = "resnet"
     """Of images: ResNet-18, which averages over the picture, or a mirrored DC-GAN, which does not."""
-    width: Positive = 32
+    width: Positive = 16
     """Channels of its first stage."""
     stem_stride: Literal[1, 2, 4] = 4
     """How much the ResNet shrinks the image before its first stage."""
@@ -137,14 +137,14 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Normalisation in the ResNet."""
     decoder_width: Positive = 16
     """Channels of the last stage of the segmentation's decoder."""
-    cloud_width: Positive = 256
+    cloud_width: Positive = 192
     """Width of the cloud's networks: last stage of the encoder and layers of the decoder."""
     pretrained: Switch = False
     """Start the ResNet from ImageNet weights."""
     pretrained_weights: Path | None = None
     """File with these weights, for machines that cannot download them."""
 
-    epochs: Positive = 20
+    epochs: Positive = 16
     batch_size: Positive = 32
     learning_rate: Weight = 2e-3
     warmup: Count = 20
