@@ -67,7 +67,7 @@ class Config(RunConfig):
 A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figures."""
     comparison: ClassVar[Comparison] = Comparison(("moe", "poe", "gpoe"))
     tiny: ClassVar[tuple[str, ...]] = (
-        *("--synthetic-views", "3", "--synthetic-width", "64", "--epochs", "2", "--batch-size", "4", "--width", "4"),
+        *("--synthetic-views", "3", "--synthetic-size", "64", "--epochs", "2", "--batch-size", "4", "--width", "4"),
         *("--image-size", "32", "--num-points", "16", "--map-size", "8", "--decoder-width", "4", "--cloud-width", "32"),
         *("--pixel-levels", "0", "0.5", "--cloud-levels", "0", "1"),
     )
@@ -87,7 +87,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Where synthetic scenes are kept; made if not there, reused by the next run."""
     synthetic_views: Positive = 150
     """Number of synthetic views of each scene."""
-    synthetic_width: Annotated[int, Meta(ge=64, multiple_of=2)] = 256
+    synthetic_size: Annotated[int, Meta(ge=64, multiple_of=2)] = 256
     """Width of the synthetic pictures in pixels; the published ones have 512."""
     split: Literal["scenes", "views"] = "scenes"
     """Test on scenes that were never seen, or on a fifth of the views of every scene, always the same ones."""
