@@ -1,4 +1,4 @@
-"""Make the pictures of README and docs from the demos: `python docs/pictures.py`, some 20 minutes on two cores.
+"""Make the pictures of README and docs from the demos: `python docs/pictures.py`, some 30 minutes on two cores.
 
 Runs are kept in runs/pictures: what is finished is not run again. Pictures are stored small in docs/pictures.
 """
@@ -17,7 +17,10 @@ import alignment_picture
 from pyro_mmvae import objectives
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.compare.__main__ import main as compare
+from pyro_mmvae.experiments.surgical.config import Config
+from pyro_mmvae.experiments.surgical.data import SurgicalData
 from pyro_mmvae.plots import plot_table
+from pyro_mmvae.surgical.synthetic.preview import contact_sheet
 
 PICTURES = Path(__file__).parent / "pictures"
 RUNS = Path("runs/pictures")
@@ -26,6 +29,7 @@ WIDTH, COLOURS = 1000, 128
 
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
+    "surgical": ["--guide", "gpoe", "--epochs", "6"],
     "mog": ["--objective", "m2vae"],
 }
 """Experiments with their options."""
@@ -37,6 +41,9 @@ COMPARISON = [
 FIGURES = {
     "hands.png": "rhd/figures/skeletons.png",
     "pck.png": "rhd/figures/pck.png",
+    "surgical_scenes.png": "surgical/scenes.png",
+    "surgical_noise.png": "surgical/figures/noise.png",
+    "surgical_sweep.png": "surgical/figures/sweep.png",
     "latents.png": "mog/figures/latent.png",
     "comparison.png": "compare/comparison-over-latent_dim.png",
 }
@@ -49,6 +56,13 @@ def table(path: Path) -> None:
     plot_table(objectives.load("mvae")(["rgb", "cloud"], targets).table, path)
 
 
+def scenes(run: Path) -> None:
+    """Draw views of some of the scenes that a run was of."""
+    config = driver.read_config(run)
+    assert isinstance(config, Config)
+    contact_sheet(SurgicalData(config).root, run / "scenes.png", scenes=(1, 3, 5, 7))
+
+
 DRAWN: dict[str, Callable[[Path], None]] = {"table.png": table, "alignment.png": alignment_picture.draw}
 """Pictures that need no run."""
 
@@ -58,6 +72,7 @@ def main() -> None:
     for name, words in DEMOS.items():
         if not (RUNS / name / "metrics.json").exists():
             driver.main(name, [*words, "--out", str(RUNS / name)])
+    scenes(RUNS / "surgical")
     compare([*COMPARISON, "--out", str(RUNS / "compare")])
     for name, draw in DRAWN.items():
         draw(RUNS / name)

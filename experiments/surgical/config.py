@@ -67,7 +67,7 @@ class Config(RunConfig):
 A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figures."""
     comparison: ClassVar[Comparison] = Comparison(("moe", "poe", "gpoe"))
     tiny: ClassVar[tuple[str, ...]] = (
-        *("--synthetic-views", "3", "--synthetic-width", "64", "--epochs", "2", "--batch-size", "4", "--width", "4"),
+        *("--synthetic-views", "3", "--synthetic-size", "64", "--epochs", "2", "--batch-size", "4", "--width", "4"),
         *("--image-size", "32", "--num-points", "16", "--map-size", "8", "--decoder-width", "4", "--cloud-width", "32"),
         *("--pixel-levels", "0", "0.5", "--cloud-levels", "0", "1"),
     )
@@ -87,7 +87,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Where synthetic scenes are kept; made if not there, reused by the next run."""
     synthetic_views: Positive = 150
     """Number of synthetic views of each scene."""
-    synthetic_width: Annotated[int, Meta(ge=64, multiple_of=2)] = 256
+    synthetic_size: Annotated[int, Meta(ge=64, multiple_of=2)] = 256
     """Width of the synthetic pictures in pixels; the published ones have 512."""
     split: Literal["scenes", "views"] = "scenes"
     """Test on scenes that were never seen, or on a fifth of the views of every scene, always the same ones."""
@@ -129,7 +129,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
 
     encoder: Literal["resnet", "conv"] = "resnet"
     """Of images: ResNet-18, which averages over the picture, or a mirrored DC-GAN, which does not."""
-    width: Positive = 32
+    width: Positive = 16
     """Channels of its first stage."""
     stem_stride: Literal[1, 2, 4] = 4
     """How much the ResNet shrinks the image before its first stage."""
@@ -137,14 +137,14 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Normalisation in the ResNet."""
     decoder_width: Positive = 16
     """Channels of the last stage of the segmentation's decoder."""
-    cloud_width: Positive = 256
+    cloud_width: Positive = 192
     """Width of the cloud's networks: last stage of the encoder and layers of the decoder."""
     pretrained: Switch = False
     """Start the ResNet from ImageNet weights."""
     pretrained_weights: Path | None = None
     """File with these weights, for machines that cannot download them."""
 
-    epochs: Positive = 20
+    epochs: Positive = 16
     batch_size: Positive = 32
     learning_rate: Weight = 2e-3
     warmup: Count = 20

@@ -49,8 +49,8 @@ class SurgicalData(RunData):
         config = self.config
         if config.data is not None:
             return config.data
-        name = f"{config.synthetic_views}-{config.synthetic_width}"
-        return generate(config.synthetic / name, config.synthetic_views, width=config.synthetic_width)
+        name = f"{config.synthetic_views}-{config.synthetic_size}"
+        return generate(config.synthetic / name, config.synthetic_views, width=config.synthetic_size)
 
     @cached_property
     def parts(self) -> dict[str, list[View]]:

@@ -57,6 +57,8 @@ def draw_sheet(judged: Judged, data: SurgicalData, path: Path) -> None:
         return torch.stack([values[level][view] for level, view in order])
 
     images, truth = (gather([item.batch.data[name] for item in items]) for name in (RGB, SEGMENTATION))
+    clean = next(iter(data.judged_under({}))).batch.data[RGB]
+    below = torch.stack([clean[view] for _, view in order])
     predicted = {name: gather([found[name] for found in made]) for name in judged.subsets}
     titles = [f"{levels[level]:.0%} of pixels" for level, _ in order]
-    plot_segmentations(images, truth, predicted, path, titles)
+    plot_segmentations(images, truth, predicted, path, titles, below)

@@ -14,8 +14,6 @@ SUFFIX = {COLOUR: ".png", "input": ".png", MASK: ".png", DEPTH: ".exr"}
 SCENES = range(1, 8)
 INTRINSICS = "intrinsics.txt"
 """Our own: the camera's matrix K, 3 x 3, of the pictures as they are in the files."""
-MOST_VIEWS = 10_000
-"""Views of a scene that are read; there are 3,000."""
 
 CLASSES = ("nothing", "liver", "fat", "wall", "gallbladder", "ligament")
 """By number. The data set has the last five, fat being fat and stomach; pixels of other colours are nothing."""

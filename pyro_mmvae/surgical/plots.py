@@ -36,6 +36,7 @@ def plot_segmentations(
     predicted: Mapping[str, Tensor | ArrayLike],
     path: str | Path,
     titles: Sequence[str] = (),
+    below: Tensor | ArrayLike | None = None,
 ) -> Path:
     """Show images, and true and predicted segmentations over them; a column for each sample.
 
@@ -45,6 +46,7 @@ def plot_segmentations(
         predicted: the same by name; a row each.
         path: where the figure goes.
         titles: of the columns, e.g. how strong the noise is.
+        below: (N, 3, H, W), what segmentations are laid over, e.g. images without the noise. None: the images.
 
     Returns:
         The path.
@@ -53,14 +55,15 @@ def plot_segmentations(
         ValueError: the shapes do not fit.
     """
     pictures = as_array(images)
+    clean = pictures if below is None else as_array(below)
     rows = {"truth": as_array(true), **{name: as_array(value) for name, value in predicted.items()}}
-    check_samples((None, 3, None, None), images=pictures)
+    check_samples((None, 3, None, None), images=pictures, below=clean)
     check_samples((len(pictures), *rows["truth"].shape[1:]), **rows)
     figure, axes = panels(["image", *rows], len(pictures), size=1.55)
     for sample, picture in enumerate(pictures):
         show_image(axes[0, sample], picture)
         for row, classes in zip(axes[1:], rows.values(), strict=True):
-            show_segmentation(row[sample], picture, classes[sample])
+            show_segmentation(row[sample], clean[sample], classes[sample])
     for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title, fontsize=9)
     _legend(figure)

@@ -20,7 +20,10 @@ FAR = 1000.0
 """Depth from which on nothing was measured; Blender writes 1e10 there."""
 MAX_POINTS = 2048
 """Points of a view that are kept to draw from."""
-_NEAR_COLOUR, _STRANGE = 64, 0.2
+_NEAR_COLOUR, _STRANGE, _STRANGE_CLASS = 64, 0.2, 255
+_CORNER = np.array([4, 2, 1], np.uint8)
+_CLASS_OF_CORNER = np.full(8, _STRANGE_CLASS, np.uint8)
+_CLASS_OF_CORNER[(COLOURS > 0) @ _CORNER] = np.arange(len(CLASSES))
 _LONGEST = 10_000
 
 
@@ -98,9 +101,11 @@ def classes_of(colours: NDArray[np.uint8], name: str = "mask") -> NDArray[np.uin
     Raises:
         BadViewError: more than a fifth of the pixels are of other colours.
     """
-    distance = np.abs(colours[..., None, :].astype(np.int16) - COLOURS.astype(np.int16)).max(-1)
-    classes = distance.argmin(-1).astype(np.uint8)
-    strange = distance.min(-1) > _NEAR_COLOUR
+    # All colours are corners of the cube: a pixel near to one has each channel near to 0 or to 255.
+    full = colours >= 255 - _NEAR_COLOUR
+    classes = _CLASS_OF_CORNER[full @ _CORNER]
+    classes[((colours > _NEAR_COLOUR) & ~full).any(-1)] = _STRANGE_CLASS
+    strange = classes == _STRANGE_CLASS
     if (share := float(strange.mean())) > _STRANGE:
         raise BadViewError("mask of other colours", f"{name}: {share:.0%} of the pixels have the colour of no class")
     classes[strange] = 0

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pyro_mmvae.data.skips import SkipLog
 from pyro_mmvae.data.split import hold_out
-from pyro_mmvae.surgical.layout import COLOUR, MASK, MOST_VIEWS, SCENES, SUFFIX, View, scene_folder
+from pyro_mmvae.surgical.layout import COLOUR, MASK, SCENES, SUFFIX, View, scene_folder
 
 Split = Literal["scenes", "views"]
 TEST_SCENES = (6, 7)
@@ -35,7 +35,7 @@ def find_views(root: str | Path, colour: str = COLOUR, log: SkipLog | None = Non
         for number in sorted(coloured ^ masked):
             view = View(scene, number)
             log.add(view.name, "no mask" if number in coloured else "no colour picture")
-        found += [View(scene, number) for number in sorted(coloured & masked)[:MOST_VIEWS]]
+        found += [View(scene, number) for number in sorted(coloured & masked)]
     if not found:
         raise FileNotFoundError(
             f"{root}: expected views such as {scene_folder('', colour, 1)}/{colour}0000{SUFFIX[colour]} and "

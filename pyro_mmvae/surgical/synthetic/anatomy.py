@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyro_mmvae.rendering.isosurface import surface
 from pyro_mmvae.rendering.surfaces import vertex_normals
@@ -78,7 +79,10 @@ class _Body:
 
     def __init__(self, rng: np.random.Generator, seed: int) -> None:
         self.seed = seed
-        near = lambda value, spread: np.array(value, float) + rng.uniform(-1, 1, np.shape(value)) * spread  # noqa: E731
+
+        def near(value: ArrayLike, spread: ArrayLike) -> np.ndarray:
+            return np.array(value, float) + rng.uniform(-1, 1, np.shape(value)) * np.array(spread)
+
         self.cavity_centre, self.cavity = near([0, -10, 55], 8), near([135, 105, 135], [14, 10, 14])
         self.right, self.right_radii = near([-48, -42, 95], 10), near([62, 40, 42], 7)
         self.left, self.left_radii = near([42, -48, 82], 10), near([50, 22, 30], 6)

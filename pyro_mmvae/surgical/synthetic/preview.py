@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +22,16 @@ def depth_grey(depth: np.ndarray) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def contact_sheet(root: str | Path, path: str | Path, columns: int = 2) -> Path:
+def contact_sheet(root: str | Path, path: str | Path, columns: int = 2, scenes: Sequence[int] = SCENES) -> Path:
     """Write a picture of the first views of each scene, a row for each.
 
     Args:
         root: a set in Sim2Real's layout.
         path: where the picture goes; the ending says in which format.
         columns: views of a scene at most.
+        scenes: numbers of those that are shown.
     """
-    rows = [_row(Path(root), scene, columns) for scene in SCENES]
+    rows = [_row(Path(root), scene, columns) for scene in scenes]
     Image.fromarray(np.concatenate(rows)).save(path)
     return Path(path)
 
