@@ -17,10 +17,12 @@ import alignment_picture
 from pyro_mmvae import objectives
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.compare.__main__ import main as compare
-from pyro_mmvae.experiments.surgical.config import Config
+from pyro_mmvae.experiments.surgical.config import Config as SurgicalConfig
 from pyro_mmvae.experiments.surgical.data import SurgicalData
+from pyro_mmvae.faces.synthetic import generate
+from pyro_mmvae.faces.synthetic.preview import contact_sheet as faces_sheet
 from pyro_mmvae.plots import plot_table
-from pyro_mmvae.surgical.synthetic.preview import contact_sheet
+from pyro_mmvae.surgical.synthetic.preview import contact_sheet as scenes_sheet
 
 PICTURES = Path(__file__).parent / "pictures"
 RUNS = Path("runs/pictures")
@@ -31,6 +33,8 @@ DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
     "surgical": ["--guide", "gpoe", "--epochs", "6"],
     "mog": ["--objective", "m2vae"],
+    "celeba": [],
+    "transforms": [],
 }
 """Experiments with their options."""
 COMPARISON = [
@@ -45,6 +49,8 @@ FIGURES = {
     "surgical_noise.png": "surgical/figures/noise.png",
     "surgical_sweep.png": "surgical/figures/sweep.png",
     "latents.png": "mog/figures/latent.png",
+    "celeba.png": "celeba/figures/attributes_to_image.png",
+    "transforms.png": "transforms/figures/to_colour.png",
     "comparison.png": "compare/comparison-over-latent_dim.png",
 }
 """Pictures, and the figures of the runs that they are."""
@@ -59,11 +65,21 @@ def table(path: Path) -> None:
 def scenes(run: Path) -> None:
     """Draw views of some of the scenes that a run was of."""
     config = driver.read_config(run)
-    assert isinstance(config, Config)
-    contact_sheet(SurgicalData(config).root, run / "scenes.png", scenes=(1, 3, 5, 7))
+    assert isinstance(config, SurgicalConfig)
+    scenes_sheet(SurgicalData(config).root, run / "scenes.png", scenes=(1, 3, 5, 7))
 
 
-DRAWN: dict[str, Callable[[Path], None]] = {"table.png": table, "alignment.png": alignment_picture.draw}
+def faces(path: Path) -> None:
+    """Draw the first of the drawn faces."""
+    drawn = generate(path.with_suffix(""), 16, seed=1, workers=1, progress=False)
+    faces_sheet(drawn, path, rows=2)
+
+
+DRAWN: dict[str, Callable[[Path], None]] = {
+    "table.png": table,
+    "alignment.png": alignment_picture.draw,
+    "faces.png": faces,
+}
 """Pictures that need no run."""
 
 

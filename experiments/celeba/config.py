@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pyro_mmvae.experiments.celeba.options import FaceConfig
 from pyro_mmvae.experiments.celeba.presets import LITERATURE, PRESETS
@@ -36,7 +36,7 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     """Hidden layers of the attributes' encoder, and of their decoder in reverse."""
     lambda_image: Weight = 1.0
     """Weight of the picture."""
-    lambda_attributes: Weight = 10.0
+    lambda_attributes: Weight = 30.0
     """Weight of the attributes, which are few beside thousands of pixels."""
     refine: Count = 0
     """Steps in which each test face's posterior is improved before log-likelihoods are drawn from it."""
@@ -44,6 +44,11 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     epochs: Positive = 25
     batch_size: Positive = 32
     beta_start: Weight | None = 0.0
+
+    def implied(self) -> dict[str, Any]:
+        """Return the guide's objective: of `set` in the demo one in which every input decodes both."""
+        found = super().implied()
+        return {**found, "objective": "mopoe"} if self.guide == "set" and self.preset is None else found
 
     @classmethod
     def presets(cls) -> Mapping[str, Preset]:

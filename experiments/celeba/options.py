@@ -24,6 +24,8 @@ class FaceConfig(RunConfig):
     """Which faces, as squares of which size, and what a pixel is."""
 
     guide: GuideName = "set"
+    objective_options: tuple[str, ...] | None = None  # type: ignore[assignment]
+    """Options of the objective as name=value. None: of smvae num_subsets=3; see the experiment's page for others."""
     data: Path | None = None
     """Folder of CelebA: img_align_celeba.zip or img_align_celeba/, and the text files, there or in Anno/ and Eval/.
     None: drawn faces in the same layout."""
@@ -55,8 +57,11 @@ class FaceConfig(RunConfig):
     """Faces that log-likelihoods are of, always the same ones. None: all."""
 
     def implied(self) -> dict[str, Any]:
-        """Return the guide's own objective."""
-        return {**super().implied(), "objective": DEFAULT_OBJECTIVES.get(self.guide, "mixing")}
+        """Return the guide's own objective, and how many subsets it draws in a step."""
+        objective = DEFAULT_OBJECTIVES.get(self.guide, "mixing")
+        chosen = ("num_subsets=3",) if self.objective == "smvae" else ()
+        options = None if self.objective is None else chosen
+        return {**super().implied(), "objective": objective, "objective_options": options}
 
     @property
     def code(self) -> tuple[str, ...]:

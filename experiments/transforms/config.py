@@ -55,8 +55,6 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
     num_samples: Positive = 50
     test_samples: Positive | None = 60
 
-    objective_options: tuple[str, ...] | None = None  # type: ignore[assignment]
-    """Options of the objective as name=value. None: of `mopoe` max_terms=1, as there are 63 subsets; else none."""
     epochs: Positive = 20
     batch_size: Positive = 32
     beta_start: Weight | None = 0.0
@@ -71,9 +69,9 @@ A run folder holds config.yaml, checkpoints, history.csv, metrics.json and figur
         return LITERATURE if self.data is not None else None
 
     def implied(self) -> dict[str, Any]:
-        """Return the guide's own objective, and one subset a step where an objective goes over all of them."""
-        chosen = ("max_terms=1",) if self.objective == "mopoe" else ()
-        return {**super().implied(), "objective_options": None if self.objective is None else chosen}
+        """Return the guide's own objective, and three of the 63 subsets a step where it goes over all of them."""
+        found = super().implied()
+        return {**found, "objective_options": ("max_terms=3",)} if self.objective == "mopoe" else found
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""
