@@ -5,23 +5,28 @@ Runs are kept in runs/pictures: what is finished is not run again. Pictures are 
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parent / "_ext"))
 import alignment_picture
 
 from pyro_mmvae import objectives
+from pyro_mmvae.estimators import calibration
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.compare.__main__ import main as compare
 from pyro_mmvae.experiments.surgical.config import Config as SurgicalConfig
 from pyro_mmvae.experiments.surgical.data import SurgicalData
 from pyro_mmvae.faces.synthetic import generate
 from pyro_mmvae.faces.synthetic.preview import contact_sheet as faces_sheet
-from pyro_mmvae.plots import plot_table
+from pyro_mmvae.guides.poe import PoE
+from pyro_mmvae.linear_gaussian import LinearGaussian
+from pyro_mmvae.plots import plot_calibration, plot_table
 from pyro_mmvae.surgical.synthetic.preview import contact_sheet as scenes_sheet
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -75,10 +80,22 @@ def faces(path: Path) -> None:
     faces_sheet(drawn, path, rows=2)
 
 
+def ranks(path: Path) -> None:
+    """Draw ranks of a guide that is two thirds as wide as the exact posterior of a linear-Gaussian model."""
+    truth = LinearGaussian({"camera": 4, "force": 3}, latent_dim=3)
+    guide = PoE(truth.modalities(), 3).double()
+    truth.set_exact_experts(guide)
+    with torch.no_grad():
+        for head in guide.heads.values():
+            head.linear.bias[3:] += math.log(2 / 3)
+    plot_calibration(calibration(truth.model(), guide, 2000, given=["camera"]), path)
+
+
 DRAWN: dict[str, Callable[[Path], None]] = {
     "table.png": table,
     "alignment.png": alignment_picture.draw,
     "faces.png": faces,
+    "calibration.png": ranks,
 }
 """Pictures that need no run."""
 

@@ -52,7 +52,7 @@ class Options:
     k-hat is high. Chains start from a Gaussian fitted to each sample (laplace, the tightest; refined, for what cannot
     be differentiated twice), from the guide's posterior as it is, or from the prior, which takes 100,000s."""
     temperatures: Positive | None = None
-    """With --anneal: number of temperatures. None: as many as an effective share of 0.6 of the chains takes, or 300
+    """With --anneal: number of temperatures. None: as many as an effective share of 0.7 of the chains takes, or 300
     from the prior."""
     chains: Positive = 8
     """With --anneal: chains for each test sample; k-hat is told from 40 on."""

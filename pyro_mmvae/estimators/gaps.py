@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pyro_mmvae.arguments import check_count, names_of
 from pyro_mmvae.batch import Batch
-from pyro_mmvae.blind import posterior_under
+from pyro_mmvae.blind import moments, posterior_under
 from pyro_mmvae.checks import evaluation
 from pyro_mmvae.errors import IncompatibleError
 from pyro_mmvae.estimators.annealing import Annealing, annealed_log_likelihood
@@ -30,9 +30,9 @@ from pyro_mmvae.guide import Guide
 from pyro_mmvae.model import MultimodalVAE
 from pyro_mmvae.table import Subset
 
-BEST_GAUSSIAN = Refinement(steps=100, decay=True)
+BEST_GAUSSIAN = Refinement(steps=200, learning_rate=0.02, num_samples=8, decay=True)
 """How the best diagonal Gaussian of a data point is looked for."""
-CHOOSING = 50
+CHOOSING = 200
 """Draws by which the better of two Gaussians is chosen."""
 
 
@@ -113,8 +113,8 @@ def inference_gaps(
     """Split the inference gap of every subset that the guide sees into approximation and amortisation.
 
     Cremer et al. 2018, arXiv:1801.03558. For a subset S the gap is KL(q(z | x_S) || p(z | x_S)) = log p(x_S) - ELBO:
-    what a fusion rule loses when it sees image alone, label alone, or both. The best diagonal Gaussian, found for each
-    data point by gradient steps from the guide's own, lies in between. Log-likelihoods are annealed, so the gap is a
+    what a fusion rule loses when it sees image alone, label alone, or both. The best diagonal Gaussian that gradient
+    steps find for each data point lies in between. Log-likelihoods are annealed, so the gap is a
     little too small rather than too large.
 
     Args:
@@ -209,18 +209,19 @@ def _bounds(
 def best_gaussian(posterior: TorchDistribution, target: Target, refine: Refinement) -> TorchDistribution:
     """Return the diagonal Gaussian of the highest ELBO that was found for each data point.
 
-    Looked for from two places: the posterior, and the diagonal of a Laplace Gaussian's precision, which is the optimum
-    already where the model is Gaussian; the latter is left out where nothing can be differentiated twice.
+    It is looked for from the diagonal of a Laplace Gaussian's precision, which is the optimum already where the model
+    is Gaussian, or from the posterior where the model cannot be differentiated twice. The posterior's own moments stay
+    where nothing better is found.
     """
-    best = refined(posterior, target.log_joint, refine)
+    own = dist.Normal(*moments(posterior)).to_event(1)
     try:
-        fit = laplace(posterior, target, Laplace())
+        start: TorchDistribution = laplace(posterior, target, Laplace()).densest_diagonal()
     except IncompatibleError:
-        return best
-    other = refined(fit.densest_diagonal(), target.log_joint, refine)
-    better = (_elbo(other, target, CHOOSING) > _elbo(best, target, CHOOSING)).unsqueeze(-1)
-    loc = torch.where(better, other.mean, best.mean)
-    return dist.Normal(loc, torch.where(better, other.stddev, best.stddev)).to_event(1)
+        start = own
+    found = refined(start, target.log_joint, refine)
+    better = (_elbo(found, target, CHOOSING) > _elbo(own, target, CHOOSING)).unsqueeze(-1)
+    loc = torch.where(better, found.mean, own.mean)
+    return dist.Normal(loc, torch.where(better, found.stddev, own.stddev)).to_event(1)
 
 
 def _elbo(proposal: Proposal, target: Target, num_samples: int) -> Tensor:

@@ -13,8 +13,8 @@ from pyro_mmvae.table import Subset
 def plot_gaps(gaps: Mapping[str, Mapping[Subset, InferenceGap]], path: str | Path) -> Path:
     """Draw what each guide loses in nats, by what it sees: approximation below, amortisation on top of it.
 
-    Error bars are two standard errors of the whole gap over data points. A bar of amortisation that hangs down says
-    that the guide is better than any diagonal Gaussian.
+    Error bars are two standard errors of the whole gap over data points. Where a mixture is better than any diagonal
+    Gaussian its amortisation is negative, and is drawn below zero.
 
     Args:
         gaps: by the name of the guide, see `pyro_mmvae.estimators.inference_gaps`.
@@ -41,7 +41,7 @@ def plot_gaps(gaps: Mapping[str, Mapping[Subset, InferenceGap]], path: str | Pat
             places,
             [row["amortisation"] for row in rows],
             0.9 * width,
-            bottom=below,
+            bottom=[low if row["amortisation"] >= 0 else 0.0 for low, row in zip(below, rows, strict=True)],
             color=colour,
             label=f"{label}amortisation",
         )

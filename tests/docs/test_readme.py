@@ -115,6 +115,15 @@ def test_getting_started():
     assert error < 0.5 * sound[seen].var(0).mean()
 
 
+def test_a_guide_is_judged():
+    scope = runpy.run_path(str(SNIPPETS / "calibration.py"))
+    assert list(scope["gaps"]) == [("camera",), ("force",), ("camera", "force")]
+    assert all(gap.summary()["amortisation"] > 0.1 for gap in scope["gaps"].values())
+    assert all(abs(gap.summary()["approximation"]) < 0.05 for gap in scope["gaps"].values())
+    assert scope["ranks"].summary()["width"] > 1.1
+    assert {path.name for path in scope["folder"].glob("*.png")} == {"gaps.png", "ranks.png"}
+
+
 def test_own_modalities():
     scope = runpy.run_path(str(SNIPPETS / "modality.py"))
     assert scope["guide"].inputs == ("touch", "force", "temperature")
