@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -119,11 +120,12 @@ class Experiment(experiment.Experiment[Config]):
         end = {"beta": config.beta_end}
         given: dict[str, Any] = {"onto": INGREDIENTS, "distance": config.distance}
         given |= {"mapper": end, "everything": end, "num_particles": config.particles}
-        given["beta"] = self.beta(max(first, 1) * steps_per_epoch)
+        given |= {"beta": self.beta(max(first, 1) * steps_per_epoch), "beta_mapper": config.beta_mapper}
         arguments = (guide.inputs, self.targets(), (first, config.mapper_epochs, config.joint_epochs))
         pairs = config.objective_options
         found: list[Phase] = built("objective", ALIGNMENT, alignment_phases, *arguments, pairs=pairs, **given)
-        return found
+        rates = {"mapper": config.mapper_learning_rate}
+        return [replace(phase, learning_rate=rates.get(phase.name)) for phase in found]
 
     def data(self) -> FoodData:
         """Open the data, making the synthetic plates if they are not there, and save the vocabulary with the run."""

@@ -32,6 +32,8 @@ _OURS: Mapping[str, Any] = {
     "distance": 0.1,
     "beta_start": 1e-4,
     "beta_end": 0.01,
+    "beta_mapper": None,
+    "mapper_learning_rate": None,
     "clip": 10.0,
     "warmup": 0,
     "preload": False,
