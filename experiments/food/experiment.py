@@ -17,7 +17,7 @@ from pyro_mmvae.experiments.food.data import VOCABULARY, FoodData, Recipes
 from pyro_mmvae.experiments.food.evaluation import MAPPED_RECIPES, UPPER, Judged, closeness, latent_points
 from pyro_mmvae.experiments.food.figures import SHOWN, draw_figures
 from pyro_mmvae.experiments.food.networks import build_modalities, ingredients
-from pyro_mmvae.experiments.food.presets import PUBLISHED
+from pyro_mmvae.experiments.food.presets import MAPPED, PUBLISHED
 from pyro_mmvae.feed_forward import FeedForward
 from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
 from pyro_mmvae.food.vocabulary import Vocabulary
@@ -158,7 +158,8 @@ class Experiment(experiment.Experiment[Config]):
         config = metrics["config"]
         overall = "_global" if config["dataset"] == "recipe1m" else ""
         real = config["data"] is not None and config["judge"] == "test"
-        printed = PUBLISHED.get((config["dataset"], config["objective"]), {}) if real else {}
+        method = config["objective"] + (MAPPED if config.get("mapper_on") else "")
+        printed = PUBLISHED.get((config["dataset"], method), {}) if real else {}
         rows = {n: metrics["branches"][n] for n in JUDGED if n in metrics["branches"]}
         rows |= {f"{name}, TTA": scores for name, scores in metrics["tta"].items()}
         found = {}
