@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import lightning
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
+from pyro_mmvae.arguments import check_number
 from pyro_mmvae.checkpoints import load_checkpoint, loss_state
 from pyro_mmvae.freezing import Freezer
 from pyro_mmvae.guide import Guide
@@ -35,19 +36,23 @@ class Phase:
         trainable: prefixes of the names of parameters of `Loss`, whose children are `model` and `guide`; all else is
             frozen (see `pyro_mmvae.freezing.Freezer`).
         name: for people.
+        learning_rate: of this phase; that of its `Training` when left out.
 
     Raises:
-        ValueError: less than one epoch.
+        ValueError: less than one epoch, or a learning rate that is no number from zero.
     """
 
     objective: Objective
     epochs: int
     trainable: tuple[str, ...] = ("model", "guide")
     name: str = ""
+    learning_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ValueError(f"phase {self.name or self.objective}: expected at least one epoch, got {self.epochs}")
+        if self.learning_rate is not None:
+            check_number(self.learning_rate, "learning_rate")
 
 
 class Fitted(NamedTuple):
@@ -86,7 +91,7 @@ def fit_phases(
         make_trainer: makes the trainer of a phase, given its number from 0, with `max_epochs` of the phase's epochs.
             A trainer's callbacks are its own, but every `History` goes on with the rows of the phase before.
         make_training: makes the `Training` of a phase; by default one with its default options. What is trainable is
-            the phase's to say, whatever that `Training` says.
+            the phase's to say, whatever that `Training` says, and so is the learning rate if the phase has one.
         last: the checkpoint from which to resume; None begins anew.
 
     Raises:
@@ -104,6 +109,8 @@ def fit_phases(
     for number, phase in list(enumerate(phases))[place.phase :]:
         fitted = Fitted(make_trainer(phase, number), make(phase.objective(model, guide), phase, number))
         fitted.training.trainable, fitted.training.place = phase.trainable, place
+        if phase.learning_rate is not None:
+            fitted.training.learning_rate = phase.learning_rate
         _check_epochs(fitted.trainer, phase, number)
         _give_rows(fitted.trainer, rows)
         if begun is None:

@@ -222,6 +222,23 @@ def test_what_is_not_trained_does_not_move_by_a_bit(tmp_path, trainable):
     ]
 
 
+def test_a_phase_may_have_a_learning_rate_of_its_own(tmp_path):
+    """At a rate of zero nothing moves; the other phase has that of its `Training`."""
+    model, guide = networks()
+    before = copy.deepcopy(guide.state_dict())
+    options = {"make_trainer": make_trainer(tmp_path), "make_training": eager}
+    still = Phase(objective(guide), 1, learning_rate=0.0)
+    trainer, training = fit_phases([still], model, guide, Memory(), **options)
+    assert training.learning_rate == 0
+    assert all(group["lr"] == 0 for group in trainer.optimizers[0].param_groups)
+    parameters = [name for name, _ in guide.named_parameters()]
+    assert all(torch.equal(guide.state_dict()[name], before[name]) for name in parameters)
+    fit_phases([still, Phase(objective(guide), 1)], model, guide, Memory(), **options)
+    assert any(not torch.equal(guide.state_dict()[name], before[name]) for name in parameters)
+    with pytest.raises(ValueError, match="learning_rate"):
+        Phase(objective(guide), 1, learning_rate=-1.0)
+
+
 class Explode(lightning.Callback):
     def on_train_batch_end(self, *_):
         raise RuntimeError("lightning strikes")

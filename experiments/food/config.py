@@ -112,16 +112,20 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
 
     epochs: Positive = 16
     """Passes over the training samples, of all phases together."""
-    mapper_epochs: Count = 3
+    mapper_epochs: Count = 2
     """Of them for the mapper alone (phase 2)."""
-    joint_epochs: Count = 5
+    joint_epochs: Count = 11
     """Of them for everything (phase 3)."""
     batch_size: Positive = 32
     learning_rate: Weight = 2e-3
+    mapper_learning_rate: Weight | None = 1e-2
+    """Learning rate of phase 2, in which there is little to train. None: that of the others."""
     warmup: Count = 20
     clip: Weight = 10.0
     beta_start: Weight | None = 1e-3
     beta_end: Weight = 0.01
+    beta_mapper: Weight | None = 2e-3
+    """Weight of the mapper's KL. None: that of the branches' at the end."""
     lambda_ingredients: Weight = 1.0
     """Weight of the ingredients."""
     lambda_image: Weight | None = None

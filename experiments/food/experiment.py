@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from pyro_mmvae.experiments.food.data import VOCABULARY, FoodData, Recipes
 from pyro_mmvae.experiments.food.evaluation import MAPPED_RECIPES, UPPER, Judged, closeness, latent_points
 from pyro_mmvae.experiments.food.figures import SHOWN, draw_figures
 from pyro_mmvae.experiments.food.networks import build_modalities, ingredients
-from pyro_mmvae.experiments.food.presets import PUBLISHED
+from pyro_mmvae.experiments.food.presets import MAPPED, PUBLISHED
 from pyro_mmvae.feed_forward import FeedForward
 from pyro_mmvae.food.dataset import IMAGE, INGREDIENTS
 from pyro_mmvae.food.vocabulary import Vocabulary
@@ -119,11 +120,12 @@ class Experiment(experiment.Experiment[Config]):
         end = {"beta": config.beta_end}
         given: dict[str, Any] = {"onto": INGREDIENTS, "distance": config.distance}
         given |= {"mapper": end, "everything": end, "num_particles": config.particles}
-        given["beta"] = self.beta(max(first, 1) * steps_per_epoch)
+        given |= {"beta": self.beta(max(first, 1) * steps_per_epoch), "beta_mapper": config.beta_mapper}
         arguments = (guide.inputs, self.targets(), (first, config.mapper_epochs, config.joint_epochs))
         pairs = config.objective_options
         found: list[Phase] = built("objective", ALIGNMENT, alignment_phases, *arguments, pairs=pairs, **given)
-        return found
+        rates = {"mapper": config.mapper_learning_rate}
+        return [replace(phase, learning_rate=rates.get(phase.name)) for phase in found]
 
     def data(self) -> FoodData:
         """Open the data, making the synthetic plates if they are not there, and save the vocabulary with the run."""
@@ -156,7 +158,8 @@ class Experiment(experiment.Experiment[Config]):
         config = metrics["config"]
         overall = "_global" if config["dataset"] == "recipe1m" else ""
         real = config["data"] is not None and config["judge"] == "test"
-        printed = PUBLISHED.get((config["dataset"], config["objective"]), {}) if real else {}
+        method = config["objective"] + (MAPPED if config.get("mapper_on") else "")
+        printed = PUBLISHED.get((config["dataset"], method), {}) if real else {}
         rows = {n: metrics["branches"][n] for n in JUDGED if n in metrics["branches"]}
         rows |= {f"{name}, TTA": scores for name, scores in metrics["tta"].items()}
         found = {}

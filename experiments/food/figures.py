@@ -42,7 +42,7 @@ def plot_plates(judged: Judged, shown: Tensor, path: Path) -> Path:
     count = min(SHOWN, len(shown))
     columns = min(4, count)
     rows = -(-count // columns)
-    figure = new_figure(3.3 * columns, 5.2 * rows)
+    figure = new_figure(3.3 * columns, 5.9 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     pictured = [name for name in judged.found if name not in (LOWER, INGREDIENTS)]
     for panel in panels[count:]:

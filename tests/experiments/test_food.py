@@ -136,3 +136,22 @@ def test_closeness_is_perfect_for_the_same_points_and_none_for_others():
     found = closeness({"lower": points, "mapper": points, "upper": points[::-1].copy()})
     assert found["mapper"] == {"distance": pytest.approx(0, abs=1e-3), "neighbours": 1.0, "own": 1.0}
     assert found["upper"]["own"] == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "published"),
+    [
+        ({}, 0.4075),
+        ({"mapper_on": "runs/food/below"}, 0.41),
+        ({"data": None}, None),
+        ({"judge": "validation"}, None),
+    ],
+)
+def test_published_numbers_stand_beside_those_of_the_same_method_on_real_data(changed, published):
+    config = {"dataset": "yummly28k", "objective": "cada", "data": "set", "judge": "test", "mapper_on": None, **changed}
+    scores = {"f1": 0.5, "iou": 0.4, "f1_global": 0.6, "iou_global": 0.5}
+    metrics = {"config": config, "branches": {"image": scores, "classifier": scores}, "tta": {}}
+    columns = driver.experiment_class("food").columns(metrics)
+    assert list(columns) == ["F1, classifier", "F1, image", "IoU, classifier", "IoU, image"]
+    assert columns["F1, classifier"].published == published
+    assert columns["F1, image"].published is None
