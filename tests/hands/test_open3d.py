@@ -16,10 +16,10 @@ from pyro_mmvae.hands.synthetic import generate, sample_scene
 from pyro_mmvae.hands.synthetic.arm import arm_in_view
 from pyro_mmvae.hands.synthetic.camera import sample_camera
 from pyro_mmvae.hands.synthetic.mesh import join
-from pyro_mmvae.hands.synthetic.raster import rasterise
-from pyro_mmvae.hands.synthetic.raycast import raycast
 from pyro_mmvae.hands.viewer import Item
 from pyro_mmvae.hands.viewer.window import geometries
+from pyro_mmvae.rendering.raster import rasterise
+from pyro_mmvae.rendering.raycast import raycast
 
 
 @pytest.fixture(scope="module")

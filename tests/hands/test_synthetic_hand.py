@@ -15,10 +15,8 @@ from pyro_mmvae.hands.synthetic.arm import Arm, arm_in_view
 from pyro_mmvae.hands.synthetic.camera import sample_camera
 from pyro_mmvae.hands.synthetic.collision import clearance, segment_distance
 from pyro_mmvae.hands.synthetic.flesh import BONE_RADII
-from pyro_mmvae.hands.synthetic.isosurface import surface
 from pyro_mmvae.hands.synthetic.limb import pose_limb, sample_limb
 from pyro_mmvae.hands.synthetic.poses import GESTURES, REST, sample_angles, sample_lengths, sample_skeleton
-from pyro_mmvae.hands.synthetic.raster import rasterise
 from pyro_mmvae.hands.synthetic.skeleton import (
     BONE_LENGTHS,
     CHAINS,
@@ -29,6 +27,8 @@ from pyro_mmvae.hands.synthetic.skeleton import (
 )
 from pyro_mmvae.hands.synthetic.skinning import skin
 from pyro_mmvae.hands.synthetic.template import hand_template
+from pyro_mmvae.rendering.isosurface import surface
+from pyro_mmvae.rendering.raster import rasterise
 
 MIRROR = np.diag([-1.0, 1.0, 1.0])
 STRAIGHT = pose_limb(np.zeros(2), 0.0, 0.0)

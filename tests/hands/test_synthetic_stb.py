@@ -25,8 +25,8 @@ from pyro_mmvae.hands.stb_format import (
 )
 from pyro_mmvae.hands.synthetic import generate_stb, sample_stb_frame
 from pyro_mmvae.hands.synthetic.__main__ import main
-from pyro_mmvae.hands.synthetic.raster import rasterise
 from pyro_mmvae.hands.synthetic.stb_scene import setting_of
+from pyro_mmvae.rendering.raster import rasterise
 
 GENERATE_MODULE = generate_stb.__module__
 

@@ -8,10 +8,10 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from pyro_mmvae.command import run_command
+from pyro_mmvae.rendering.render import RENDERERS
 
 from .dataset import generate
 from .preview import contact_sheet
-from .render import RENDERERS
 from .stb_dataset import generate_stb
 from .stb_preview import stb_sheet
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pyro_mmvae.hands.rhd_format import LEFT_HAND, MIDDLE_MCP, PERSON, RIGHT_HAND
+from pyro_mmvae.rendering.pinhole import back_project, project
 
-from .camera import back_project, project, sample_rotation
+from .camera import sample_rotation
 from .limb import Limb, sample_limb
 from .mesh import Mesh
 from .poses import sample_skeleton

@@ -1,4 +1,4 @@
-"""Pinhole cameras and where hands stand before them."""
+"""Cameras, and where hands stand before them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,3 @@ def sample_rotation(rng: np.random.Generator) -> np.ndarray:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
-
-
-def back_project(pixel: np.ndarray, depth: float, camera: np.ndarray) -> np.ndarray:
-    """The point (3,) at a depth in metres behind a pixel (u, v)."""
-    focal = np.array([camera[0, 0], camera[1, 1]])
-    return np.append((pixel - camera[:2, 2]) / focal * depth, depth)
-
-
-def project(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Pixels (..., 2) of points (..., 3) in camera coordinates; K is (3, 3)."""
-    homogeneous = points @ camera.T
-    return homogeneous[..., :2] / homogeneous[..., 2:]

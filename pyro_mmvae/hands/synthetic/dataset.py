@@ -12,8 +12,8 @@ from PIL import Image
 from pyro_mmvae.data.making import SETTINGS_FILE as SETTINGS_FILE
 from pyro_mmvae.data.making import check_numbers, is_there, made, make_set
 from pyro_mmvae.hands.rhd_format import SPLITS, encode_depth, sample_paths, write_annotations
+from pyro_mmvae.rendering.render import renderer_named
 
-from .render import renderer_named
 from .scene import sample_scene
 
 VERSION = 1  # raise it when the same settings would give other pictures

@@ -25,16 +25,6 @@ class Mesh:
     anatomy: np.ndarray
 
 
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Unit normals at the vertices, (V, 3): the mean of the adjacent faces' normals weighted by area."""
-    a, b, c = (vertices[faces[:, i]] for i in range(3))
-    face_normals = np.cross(b - a, c - a)
-    index = faces.T.ravel()
-    columns = [np.bincount(index, np.tile(face_normals[:, i], 3), minlength=len(vertices)) for i in range(3)]
-    normals = np.stack(columns, axis=1)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
 def join(meshes: list[Mesh]) -> Mesh:
     """One mesh of several."""
     offsets = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyro_mmvae.hands.rhd_format import LEFT_HAND, RIGHT_HAND
+from pyro_mmvae.rendering.develop import develop
+from pyro_mmvae.rendering.pinhole import project
+from pyro_mmvae.rendering.raster import Fragments
+from pyro_mmvae.rendering.render import Renderer, renderer_named
 
 from .arm import Arm, arm_in_view, arm_out_of_view
 from .background import sample_background
-from .camera import project, sample_camera
+from .camera import sample_camera
 from .collision import clearance_between
 from .flesh import joint_radii
 from .mesh import Mesh, join
 from .paint import sample_look
-from .raster import Fragments
-from .render import Renderer, renderer_named
 from .shading import sample_light, shade
 
 TWO_HANDS = 0.35  # share of pictures with both
@@ -86,28 +88,11 @@ def _annotate(arms: list[Arm], camera: np.ndarray, seen: Fragments, mask: np.nda
     return xyz, np.column_stack([uv, np.concatenate(visible)])
 
 
-def _soften(picture: np.ndarray, strength: np.float32) -> np.ndarray:
-    """The lens: a part of each pixel goes to its four neighbours."""
-    rows = picture.copy()
-    rows[1:-1] += strength * (0.5 * (picture[:-2] + picture[2:]) - picture[1:-1])
-    both = rows.copy()
-    both[:, 1:-1] += strength * (0.5 * (rows[:, :-2] + rows[:, 2:]) - rows[:, 1:-1])
-    return both
-
-
 def _picture(rng: np.random.Generator, mesh: Mesh, seen: Fragments, size: int) -> np.ndarray:
     hit, colours = shade(mesh, seen, sample_look(rng), sample_light(rng))
     picture = sample_background(rng, size)
     picture[hit] = colours
     return develop(picture, rng)
-
-
-def develop(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What lens and sensor make of a picture (H, W, 3) float32 in 0..1: softness, noise, exposure; uint8."""
-    picture = _soften(picture, np.float32(rng.uniform(0.1, 0.4)))
-    noise = np.float32(rng.uniform(0, 0.01)) * rng.standard_normal(picture.shape, dtype=np.float32)
-    exposure = np.float32(255 * rng.uniform(0.85, 1.1))
-    return ((picture + noise) * exposure).round().clip(0, 255).astype(np.uint8)
 
 
 def sample_scene(

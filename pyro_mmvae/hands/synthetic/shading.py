@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyro_mmvae.hands.rhd_format import LEFT_HAND, RIGHT_HAND
+from pyro_mmvae.rendering.raster import Fragments
+from pyro_mmvae.rendering.surfaces import hollows, interpolate, vertex_normals
 
-from .mesh import Mesh, vertex_normals
+from .mesh import Mesh
 from .paint import Look, albedo
-from .raster import Fragments
 
 _HOLLOW = 0.015  # metres behind their surroundings at which hollows are darkest
 
@@ -40,32 +41,6 @@ def sample_light(rng: np.random.Generator) -> Light:
     )
 
 
-def _interpolate(values: np.ndarray, corners: np.ndarray, barycentric: np.ndarray) -> np.ndarray:
-    return np.einsum("nk,nkc->nc", barycentric, values[corners])
-
-
-def _box(values: np.ndarray, radius: int) -> np.ndarray:
-    """Sums over squares of 2 radius + 1, (H, W)."""
-    for _ in (0, 1):
-        total = np.cumsum(np.pad(values, ((radius + 1, radius), (0, 0))), axis=0)
-        values = (total[2 * radius + 1 :] - total[: -2 * radius - 1]).T
-    return values
-
-
-def hollows(depth: np.ndarray, radius: int) -> np.ndarray:
-    """How deep each pixel lies behind the surfaces around it, (H, W) in 0..1 (unsharp masking of the depth).
-
-    After Luft, Colditz and Deussen, "Image Enhancement by Unsharp Masking the Depth Buffer" (2006). The mean
-    over the surroundings is taken on every other pixel.
-    """
-    hit = np.isfinite(depth)
-    near = np.where(hit, depth, 0.0)
-    total, count = (_box(values[::2, ::2], radius // 2) for values in (near, hit.astype(float)))
-    around = np.repeat(np.repeat(total / np.maximum(count, 1), 2, axis=0), 2, axis=1)
-    around = around[: depth.shape[0], : depth.shape[1]]
-    return np.where(hit, ((near - around) / _HOLLOW).clip(0, 1), 0.0)
-
-
 def left_ids(parts: np.ndarray) -> np.ndarray:
     """Mask ids of the left hand for those of the right one; others stay."""
     shift = RIGHT_HAND.start - LEFT_HAND.start
@@ -77,15 +52,15 @@ def shade(mesh: Mesh, seen: Fragments, look: Look, light: Light) -> tuple[np.nda
     hit = seen.face >= 0
     face, weights = seen.face[hit], seen.barycentric[hit]
     corners = mesh.faces[face]
-    normal = _interpolate(vertex_normals(mesh.vertices, mesh.faces), corners, weights)
+    normal = interpolate(vertex_normals(mesh.vertices, mesh.faces), corners, weights)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    colour, gloss = albedo(_interpolate(mesh.anatomy, corners, weights), left_ids(mesh.parts[face]), look)
+    colour, gloss = albedo(interpolate(mesh.anatomy, corners, weights), left_ids(mesh.parts[face]), look)
 
     diffuse = (normal @ light.direction).clip(0, 1)[:, None]
     up = 0.5 - 0.5 * normal[:, 1:2]
     ambient = light.ground + up * (light.sky - light.ground)
     halfway = light.direction + np.array([0.0, 0.0, -1.0])
     shine = (normal @ (halfway / np.linalg.norm(halfway))).clip(0, 1) ** 24
-    open_to_light = 1 - 0.45 * hollows(seen.depth, max(2, seen.depth.shape[0] // 32))[hit][:, None]
+    open_to_light = 1 - 0.45 * hollows(seen.depth, max(2, seen.depth.shape[0] // 32), _HOLLOW)[hit][:, None]
     lit = colour * (ambient + diffuse * light.colour) * open_to_light
     return hit, lit + (gloss * shine)[:, None] * light.colour

@@ -12,8 +12,8 @@ from scipy.io import savemat
 
 from pyro_mmvae.data.making import check_numbers, is_there, made, make_set
 from pyro_mmvae.hands import stb_format as stb
+from pyro_mmvae.rendering.render import renderer_named
 
-from .render import renderer_named
 from .stb_scene import sample_stb_frame, setting_of
 
 VERSION = 1  # raise it when the same settings would give other pictures

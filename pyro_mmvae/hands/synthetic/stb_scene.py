@@ -12,15 +12,15 @@ from pyro_mmvae.hands import stb_format as stb
 from pyro_mmvae.hands.annotation import ROOT_JOINTS
 from pyro_mmvae.hands.geometry import project
 from pyro_mmvae.hands.rhd_format import WRIST
+from pyro_mmvae.rendering.develop import develop
+from pyro_mmvae.rendering.raster import Fragments
+from pyro_mmvae.rendering.render import Renderer, renderer_named
 
 from .arm import Arm, arm_in_view
 from .background import sample_background
 from .mesh import Mesh
 from .paint import Look, sample_look
 from .poses import GESTURES
-from .raster import Fragments
-from .render import Renderer, renderer_named
-from .scene import develop
 from .shading import Light, sample_light, shade
 
 COUNTING = ("point", "two", "three", "open", "fist", "horns")

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from pyro_mmvae.hands.rhd_format import LEFT_PALM, PERSON
+from pyro_mmvae.rendering.isosurface import surface
 
 from .flesh import BONE_RADII, TIP_OVERHANG
-from .isosurface import surface
 from .limb import FOREARM_LENGTH
 from .poses import REST
 from .skeleton import Skeleton, pose_hand

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyro_mmvae.data.open3d_import import import_open3d
 
-from .camera import project
+from .pinhole import project
 from .raster import NEAR, Fragments, facing
 
 

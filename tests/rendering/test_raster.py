@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyro_mmvae.hands.synthetic.camera import back_project, project
-from pyro_mmvae.hands.synthetic.isosurface import surface
-from pyro_mmvae.hands.synthetic.raster import Fragments, rasterise
-from pyro_mmvae.hands.synthetic.render import renderer_named
-from pyro_mmvae.hands.synthetic.shading import hollows
+from pyro_mmvae.rendering.isosurface import surface
+from pyro_mmvae.rendering.pinhole import back_project, project
+from pyro_mmvae.rendering.raster import Fragments, rasterise
+from pyro_mmvae.rendering.render import renderer_named
+from pyro_mmvae.rendering.surfaces import hollows
 
 CAMERA = np.array([[120.0, 0, 50.3], [0, 118.0, 41.7], [0, 0, 1]])
 HEIGHT, WIDTH = 90, 110
@@ -106,9 +106,9 @@ def test_back_projection_is_the_inverse_of_projection(u, v, depth):
 
 def test_hollows_are_dark_and_flat_surfaces_are_not():
     depth = np.full((64, 64), 0.5)
-    assert hollows(depth, 4).max() < 1e-9
+    assert hollows(depth, 4, 0.015).max() < 1e-9
     depth[30:34, 30:34] += 0.02
-    dark = hollows(depth, 8)
+    dark = hollows(depth, 8, 0.015)
     assert dark[31, 31] > 0.5
     assert dark[5, 5] < 1e-9
 

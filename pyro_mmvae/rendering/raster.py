@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .camera import project
+from .pinhole import project
 
 NEAR = 0.05  # metres; triangles that come nearer are dropped
 _BATCH = 1 << 19  # candidate pixels tried at once

@@ -1,0 +1,1 @@
+"""Pictures of triangle meshes, for the synthetic sets of all wings."""
