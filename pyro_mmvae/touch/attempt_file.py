@@ -88,6 +88,8 @@ def _array(file: Any, name: str) -> Any:
     h5py = import_extra("h5py")
     try:
         link = file.get(name, getlink=True)
+        if link is None:
+            raise BadFileError(LACKING, name)
         if not isinstance(link, h5py.HardLink):
             raise BadFileError(LEADS_OUT, f"{name} is a {type(link).__name__}")
         found = file[name]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .task import FIXTURE_HALF, FIXTURE_HEIGHT, FLOOR, Task, polygon
+from .task import FIXTURE_HALF, FIXTURE_HEIGHT, FLOOR, Task, polygon, square_at
 
 TABLE, FIXTURE, HOLE, PEG, COLLAR, FINGERS, ARM = range(7)
 """What a triangle belongs to."""
@@ -70,10 +70,10 @@ def block(centre: tuple[float, float], half: tuple[float, float], low: float, hi
 def fixture(task: Task) -> Solid:
     """Return the block with the hole, on the table."""
     inner = polygon(task.sides, task.radius + task.clearance)
-    angle = np.sort(np.concatenate([2 * np.pi * np.arange(task.sides) / task.sides, np.pi / 4 * np.arange(1, 8, 2)]))
+    angle = np.concatenate([2 * np.pi * np.arange(task.sides) / task.sides, np.pi / 4 * np.arange(1, 8, 2)])
+    angle = np.unique(angle.round(9))
     inside = _on_outline(inner, angle)
-    direction = np.stack([np.cos(angle), np.sin(angle)], 1)
-    outside = FIXTURE_HALF * direction / np.abs(direction).max(1, keepdims=True)
+    outside = square_at(angle, FIXTURE_HALF)
     n = len(angle)
     rings = [(inside, FLOOR), (inside, FIXTURE_HEIGHT), (outside, FIXTURE_HEIGHT), (outside, 0.0)]
     vertices = np.concatenate([np.column_stack([ring, np.full(n, z)]) for ring, z in rings])

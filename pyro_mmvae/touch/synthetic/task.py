@@ -54,6 +54,12 @@ def polygon(sides: int, inradius: float) -> NDArray[np.float64]:
     return inradius / np.cos(np.pi / sides) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
+def square_at(angle: NDArray[np.float64], half: float) -> NDArray[np.float64]:
+    """Return points `(N, 2)` of a square's outline in directions `(N,)`."""
+    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return half * direction / np.abs(direction).max(1, keepdims=True)
+
+
 def sample_task(rng: np.random.Generator) -> Task:
     """Return a random insertion; half of the controllers know well where the hole is."""
     sides = list(SHAPES.values())[int(rng.integers(len(SHAPES)))]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pyro_mmvae.touch.extra import import_extra
 
-from .task import FIXTURE_HALF, FIXTURE_HEIGHT, FLOOR, PEG_LENGTH, Task, polygon
+from .task import FIXTURE_HALF, FIXTURE_HEIGHT, FLOOR, PEG_LENGTH, Task, polygon, square_at
 
 STEP = 0.002
 """Seconds between two readings of the force sensor."""
@@ -19,12 +19,6 @@ STIFFNESS, TURNING_STIFFNESS = 1500.0, 8.0
 """Of the wrist, N/m and N m/rad."""
 WRIST = 0.02
 """How far above the peg's upper end its wrist's sensor is."""
-
-
-def square_at(angle: NDArray[np.float64], half: float) -> NDArray[np.float64]:
-    """Return points `(N, 2)` of a square's outline in directions `(N,)`."""
-    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return half * direction / np.abs(direction).max(1, keepdims=True)
 
 
 def walls(task: Task) -> list[NDArray[np.float64]]:
