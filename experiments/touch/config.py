@@ -13,7 +13,6 @@ from msgspec import Meta
 from pyro_mmvae.experiments.common.by_name import GuideName
 from pyro_mmvae.experiments.common.ranges import Count, Positive, PositiveNumber, Samples, Share, Weight
 from pyro_mmvae.experiments.common.run_config import Comparison, Preset, RunConfig
-from pyro_mmvae.touch.layout import SIDE
 
 Sensor = Literal["rgb", "depth", "force", "action"]
 Switch = tyro.conf.FlagConversionOff[bool]
@@ -25,7 +24,8 @@ PRESETS: Mapping[str, Preset] = {
         "real data, sized for a GPU",
         chosen={
             "latent_dim": 128,
-            "width": 64,
+            "image_size": 64,
+            "width": 32,
             "epochs": 50,
             "force_scale": (1.0, 1.0),
             "preload": False,
@@ -64,13 +64,13 @@ metrics.json and figures."""
     """Where simulated insertions are kept; made if not there, reused by the next run."""
     attempts: Positive = 100
     """Number of simulated insertions, 49 samples each, of which 85 % are to train on."""
-    file_side: Annotated[int, Meta(ge=32)] = SIDE
+    file_side: Annotated[int, Meta(ge=32)] = 64
     """Side of their pictures in the files, in pixels."""
     samples: Samples | None = None
     """Training attempts to use: a share (up to 1), or a number. None: all."""
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.06
     """Share of training attempts that are held out."""
-    image_size: Annotated[int, Meta(ge=8)] = 64
+    image_size: Annotated[int, Meta(ge=8)] = 32
     """Side of the pictures that are learned, a power of two that divides the files'."""
     force_scale: tuple[PositiveNumber, PositiveNumber] = (5.0, 0.3)
     """Newtons and newton metres by which forces and torques are divided before tanh takes the large ones."""
@@ -91,15 +91,14 @@ metrics.json and figures."""
     workers: Count = 0
     """Processes that load data."""
 
-    width: Positive = 16
-    """Channels next to the pictures, in their encoders and decoders."""
+    width: Positive = 8
+    """Channels next to the pictures in their encoders, half of those in their decoders."""
     force_widths: tuple[Positive, ...] = (128, 128)
     """Hidden layers of the encoders of force and action, and of their decoders in reverse."""
-    epochs: Positive = 25
-    batch_size: Positive = 64
-    learning_rate: Weight = 1e-3
+    epochs: Positive = 20
+    batch_size: Positive = 32
+    learning_rate: Weight = 2e-3
     warmup: Count = 20
-    clip: Weight = 1000.0
     beta_start: Weight | None = 0.0
     lambda_rgb: Weight = 1.0
     """Weight of the picture."""

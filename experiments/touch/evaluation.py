@@ -49,17 +49,24 @@ def decoded(loss: Loss, batch: Batch) -> dict[str, dict[str, Tensor]]:
     return {name: {target: value.float().cpu() for target, value in row.items()} for name, row in found.items()}
 
 
-def mean_picture(samples: Touch) -> dict[str, Tensor]:
-    """Return the mean picture `(3, S, S)` and the mean depth `(1, S, S)` of training samples, of a large set a part."""
+def mean_picture(samples: Touch) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """Return mean picture `(3, S, S)` and depth `(1, S, S)` of training samples, and pixels' deviations about them.
+
+    Of a large set a part is taken.
+    """
     rows = permutation(len(samples), _AVERAGED)[:MOST_AVERAGED]
-    total: dict[str, Any] = {RGB: 0.0, DEPTH: 0.0}
-    count = dict.fromkeys(total, 0)
+    total: dict[str, Tensor] = {}
+    squares, count = dict.fromkeys((RGB, DEPTH), 0.0), dict.fromkeys((RGB, DEPTH), 0)
     for part in rows.split(200):
         batch = samples.batch(Draws(part))
-        for name in total:
-            total[name] = total[name] + batch.data[name].double().sum(0)
+        for name in squares:
+            value = batch.data[name].double()
+            total[name] = total.get(name, 0.0) + value.sum(0)
+            squares[name] += float(value.square().sum())
             count[name] += int(batch.observed[name].sum())
-    return {name: (value / max(count[name], 1)).float() for name, value in total.items()}
+    mean = {name: value / max(count[name], 1) for name, value in total.items()}
+    spread = {n: squares[n] / max(count[n], 1) / m.numel() - float(m.square().mean()) for n, m in mean.items()}
+    return {n: m.float() for n, m in mean.items()}, {n: max(v, 1e-6) ** 0.5 for n, v in spread.items()}
 
 
 class Judged:
@@ -73,7 +80,7 @@ class Judged:
     """
 
     def __init__(self, loss: Loss, data: TouchData) -> None:
-        self.mean = mean_picture(data.train)
+        self.mean, _ = mean_picture(data.train)
         places = data.samples.places
         self.attempt = torch.tensor([number for number, _ in places])
         self.step = torch.tensor([step for _, step in places])

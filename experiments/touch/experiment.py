@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import torch
@@ -15,16 +15,18 @@ from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
 from pyro_mmvae.experiments.touch.config import Config
 from pyro_mmvae.experiments.touch.data import TouchData
-from pyro_mmvae.experiments.touch.evaluation import MEAN, TOUCH, Judged, likelihoods
+from pyro_mmvae.experiments.touch.evaluation import MEAN, TOUCH, Judged, likelihoods, mean_picture
 from pyro_mmvae.experiments.touch.figures import draw_figures
+from pyro_mmvae.experiments.touch.networks import StillDecoder, StillEncoder
 from pyro_mmvae.likelihoods import Likelihood, Normal
-from pyro_mmvae.networks import ConvEncoder, DCGANDecoder, MLPDecoder, MLPEncoder
+from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.touch.layout import ACTION, AXES, CONTROLS, DEPTH, FORCE, RGB, SENSORS, WINDOW
+from pyro_mmvae.training import Training
 
 TITLES = {"joint": f"log p({', '.join(SENSORS)})", "seen_given_touch": "log p(rgb, depth | force, action)"}
-START_SCALE = 0.2
-"""Where the learned deviations of all sensors begin."""
+START = {RGB: 0.05, DEPTH: 0.03, FORCE: 0.2, ACTION: 0.9}
+"""Where the learned deviations begin."""
 
 
 class Experiment(experiment.Experiment[Config]):
@@ -44,21 +46,37 @@ class Experiment(experiment.Experiment[Config]):
 
     def _picture(self, name: str, shape: tuple[int, int, int]) -> Modality:
         config = self.config
-        decoder = DCGANDecoder(config.latent_dim, shape, config.width)
-        return Modality(name, _normal(shape), decoder, ConvEncoder(shape, width=config.width))
+        decoder = StillDecoder(config.latent_dim, shape, 2 * config.width)
+        return Modality(name, _normal(name, shape), decoder, StillEncoder(shape, config.width))
 
     def _numbers(self, name: str, shape: tuple[int, ...]) -> Modality:
         config = self.config
         decoder = MLPDecoder(config.latent_dim, shape, config.force_widths[::-1])
-        return Modality(name, _normal(shape), decoder, MLPEncoder(shape, config.force_widths))
+        return Modality(name, _normal(name, shape), decoder, MLPEncoder(shape, config.force_widths))
 
     def targets(self) -> dict[str, Weight]:
         """Return the weights of the sensors."""
         return {name: getattr(self.config, f"lambda_{name}") for name in SENSORS}
 
+    @cached_property
+    def attempts(self) -> TouchData:
+        """The data of the run."""
+        return TouchData(self.config)
+
     def data(self) -> TouchData:
         """Open the files, making the simulated ones if they are not there."""
-        return TouchData(self.config)
+        return self.attempts
+
+    def training(self, loss: Loss) -> Training:
+        """Return the loss with its optimiser; pictures begin with the mean of the training samples."""
+        still, deviations = mean_picture(self.attempts.train)
+        for name, picture in still.items():
+            decoder, encoder = loss.model.decoders[name], loss.guide.encoders[name]
+            assert isinstance(decoder, StillDecoder)
+            assert isinstance(encoder, StillEncoder)
+            decoder.begin_with(picture)
+            encoder.begin_with(picture, deviations[name])
+        return super().training(loss)
 
     def evaluate(self, loss: Loss, data: RunData) -> Evaluation:
         """Judge pictures and depths from every posterior, and estimate log-likelihoods."""
@@ -94,8 +112,8 @@ class Experiment(experiment.Experiment[Config]):
         return {f"PSNR from {n} along an attempt": Curve(along["step"], along["psnr"][n], labels) for n in names}
 
 
-def _normal(shape: tuple[int, ...]) -> Normal:
-    return Normal(shape, "learned", initial_scale=START_SCALE)
+def _normal(name: str, shape: tuple[int, ...]) -> Normal:
+    return Normal(shape, "learned", initial_scale=START[name])
 
 
 def _deviation(likelihood: Likelihood) -> float:

@@ -55,23 +55,23 @@ _PEGS = {3: (0.20, 0.42, 0.75), 4: (0.86, 0.62, 0.12), 16: (0.80, 0.22, 0.18)}
 
 
 def sample_view(sides: int, size: int, rng: np.random.Generator) -> View:
-    """Return a view: the camera is as good as fixed, the light is not; the peg's shape has its colour."""
-    azimuth = _AZIMUTH + rng.normal(0, 0.01)
-    elevation = _ELEVATION + rng.normal(0, 0.006)
+    """Return a view: camera and light are as good as fixed; every shape of peg has its colour."""
+    azimuth = _AZIMUTH + rng.normal(0, 0.003)
+    elevation = _ELEVATION + rng.normal(0, 0.002)
     away = np.array([np.cos(azimuth) * np.cos(elevation), np.sin(azimuth) * np.cos(elevation), np.sin(elevation)])
     right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
     rotation = np.stack([right, np.cross(-away, right), -away])
     focal, centre = size * _DISTANCE / _SEEN, (size - 1) / 2
-    light = np.array([rng.normal(-0.25, 0.08), rng.normal(-0.35, 0.08), 1.0])
+    light = np.array([rng.normal(-0.25, 0.02), rng.normal(-0.35, 0.02), 1.0])
     colours = _COLOURS.copy()
     colours[3] = _PEGS[sides]
-    tint = rng.normal(1, 0.02, (1, 3)) * rng.normal(1, 0.02, (len(colours), 1))
+    tint = rng.normal(1, 0.005, (1, 3)) * rng.normal(1, 0.005, (len(colours), 1))
     return View(
         eye=_LOOKS_AT + _DISTANCE * away,
         rotation=rotation,
         matrix=np.array([[focal, 0, centre], [0, focal, centre], [0, 0, 1.0]]),
         size=size,
         light=light / np.linalg.norm(light),
-        brightness=float(rng.uniform(0.9, 1.1)),
+        brightness=float(rng.uniform(0.97, 1.03)),
         colours=(colours * tint).clip(0, 1),
     )

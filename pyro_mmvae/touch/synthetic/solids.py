@@ -49,15 +49,23 @@ def join(*solids: Solid) -> Solid:
     )
 
 
-def prism(outline: NDArray[np.float64], low: float, high: float, part: int) -> Solid:
-    """Return a closed prism over a convex outline `(n, 2)`, counter-clockwise."""
+def prism(outline: NDArray[np.float64], low: float, high: float, part: int, slices: int = 1) -> Solid:
+    """Return a closed prism over a convex outline `(n, 2)`, counter-clockwise.
+
+    Args:
+        outline: its corners.
+        low: z of its lower end.
+        high: z of its upper end.
+        part: what it is.
+        slices: layers that its sides are cut into; the rasteriser is quick with triangles that are not long and thin.
+    """
     n = len(outline)
-    vertices = np.concatenate([np.column_stack([outline, np.full(n, z)]) for z in (low, high)])
+    vertices = np.concatenate([np.column_stack([outline, np.full(n, z)]) for z in np.linspace(low, high, slices + 1)])
     around = np.arange(n)
     after = (around + 1) % n
-    sides = [np.stack([around, after, after + n], 1), np.stack([around, after + n, around + n], 1)]
+    side = np.concatenate([np.stack([around, after, after + n], 1), np.stack([around, after + n, around + n], 1)])
     fan = np.stack([np.zeros(n - 2, int), np.arange(1, n - 1), np.arange(2, n)], 1)
-    faces = np.concatenate([*sides, fan[:, ::-1], fan + n])
+    faces = np.concatenate([*(side + n * layer for layer in range(slices)), fan[:, ::-1], fan + n * slices])
     return Solid(vertices, faces, np.full(len(faces), part))
 
 
@@ -103,12 +111,12 @@ def hand(task: Task, length: float) -> Solid:
     """Return the peg with the gripper that holds it; the origin is the middle of the peg's lower end."""
     wide = 1.15 * task.radius
     return join(
-        prism(polygon(task.sides, task.radius), 0.0, length, PEG),
-        prism(polygon(24, wide + 0.004), length - 0.004, length + 0.012, COLLAR),
+        prism(polygon(task.sides, task.radius), 0.0, length, PEG, slices=8 if task.sides > 4 else 3),
+        prism(polygon(12, wide + 0.004), length - 0.004, length + 0.012, COLLAR),
         block((wide, 0.0), (0.004, 0.008), length - 0.022, length + 0.03, FINGERS),
         block((-wide, 0.0), (0.004, 0.008), length - 0.022, length + 0.03, FINGERS),
         block((0.0, 0.0), (0.032, 0.018), length + 0.025, length + 0.05, COLLAR),
-        prism(polygon(24, 0.022), length + 0.05, length + 0.3, ARM),
+        prism(polygon(12, 0.022), length + 0.05, length + 0.2, ARM, slices=12),
     )
 
 

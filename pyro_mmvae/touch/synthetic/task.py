@@ -64,7 +64,7 @@ def sample_task(rng: np.random.Generator) -> Task:
     """Return a random insertion; half of the controllers know well where the hole is."""
     sides = list(SHAPES.values())[int(rng.integers(len(SHAPES)))]
     radius = rng.uniform(0.011, 0.013) if sides == 3 else rng.uniform(0.014, 0.017)
-    place = np.append(rng.uniform(-0.008, 0.008, 2), rng.uniform(-0.15, 0.15))
+    place = np.append(rng.uniform(-0.004, 0.004, 2), rng.uniform(-0.08, 0.08))
     direction, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.015, 0.07)
     around = place[:2] + distance * np.array([np.cos(direction), np.sin(direction)])
     start = np.array([*around, FIXTURE_HEIGHT + rng.uniform(0.01, 0.07), place[2] + rng.uniform(-0.3, 0.3)])
