@@ -1,0 +1,59 @@
+"""Command line of the synthetic insertions."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+from pyro_mmvae.command import run_command
+from pyro_mmvae.touch.layout import SIDE
+
+from .dataset import generate
+from .preview import contact_sheet
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m pyro_mmvae.touch.synthetic",
+        description="Simulates a robot that puts pegs into holes, and writes what its sensors say in the layout of "
+        "Vision&Touch: colour, depth, forces, actions. Contact forces are MuJoCo's; pictures are drawn by our own "
+        "rasteriser. Pegs, holes, places, friction and how well the controller knows where the hole is are random. "
+        "A set that was stopped goes on; a finished one is not made again.",
+        epilog="example: python -m pyro_mmvae.touch.synthetic --out data/touch --count 100 --preview sheet.png",
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
+    add("--count", type=int, default=100, metavar="N", help="attempts, of 50 steps each (default 100)")
+    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
+    add("--size", type=int, default=SIDE, metavar="PX", help=f"side of pictures (default {SIDE})")
+    add(
+        "--failing",
+        type=float,
+        default=0.0,
+        metavar="P",
+        help="share of attempts in which each sensor fails for a while",
+    )
+    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
+    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first attempts to look at")
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that a user can mend end in one line and exit code 2, Ctrl-C in one and 130."""
+    run_command("python -m pyro_mmvae.touch.synthetic", _run, arguments, also=(BrokenExecutor,))
+
+
+def _run(words: list[str]) -> None:
+    args = _parser().parse_args(words)
+    chosen = {"size": args.size, "failing": args.failing, "workers": args.workers, "progress": not args.quiet}
+    root = generate(args.out, args.count, args.seed, **chosen)
+    print(f"{root}: {args.count} attempts")
+    if args.preview:
+        print(f"{contact_sheet(root, args.preview)}: the first attempts")
+
+
+if __name__ == "__main__":
+    main()
