@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pyro_mmvae.data.skips import UnusableError
 from pyro_mmvae.touch.extra import import_extra
 from pyro_mmvae.touch.layout import ACTION, AXES, CONTROLS, DATASETS, DEPTH, FORCE, RGB, WINDOW
-from pyro_mmvae.touch.skips import BadFileError
 
 DAMAGED, LACKING, OTHER_SHAPE, OTHER_TYPE = "damaged", "without an array", "of another shape", "of another type"
 LEADS_OUT, TOO_LARGE = "that lead out of themselves", "too large"
@@ -21,6 +21,10 @@ MOST_STEPS, MOST_PIXELS, MOST_READINGS = 1000, 2048, 4096
 _ALL = slice(None)
 MOST_BYTES = 2**28
 """Of an array, unpacked, and of one of its chunks, which HDF5 unpacks as a whole."""
+
+
+class BadFileError(UnusableError):
+    """A file that cannot be used."""
 
 
 class AttemptFile:

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from pyro_mmvae.batch import Batch
 from pyro_mmvae.data.samples import Draw, Draws
-from pyro_mmvae.touch.attempt_file import OTHER_SHAPE, AttemptFile
+from pyro_mmvae.data.skips import SkipLog
+from pyro_mmvae.touch.attempt_file import OTHER_SHAPE, AttemptFile, BadFileError
 from pyro_mmvae.touch.failures import RANGES, Failing, replaced
 from pyro_mmvae.touch.layout import ACTION, AXES, CONTROLS, DEPTH, FORCE, RGB, SENSORS, WINDOW
-from pyro_mmvae.touch.skips import BadFileError, SkipLog
 from pyro_mmvae.touch.views import ViewOptions, view_action, view_depth, view_force, view_rgb
 
 OPEN_FILES = 64
@@ -57,7 +57,7 @@ def find_attempts(root: str | Path, side: int) -> Attempts:
     paths = sorted(path for path in root.glob("*.h5") if path.is_file()) if root.is_dir() else []
     if not paths:
         raise FileNotFoundError(f"{root}: expected a folder of Vision&Touch's files, NAME.h5, and found none")
-    log, good, steps = SkipLog(), [], []
+    log, good, steps = SkipLog("files"), [], []
     for path in tqdm(paths, "looking into files", unit="file", leave=False, disable=len(paths) < 200):
         try:
             with AttemptFile(path) as file:
@@ -66,7 +66,7 @@ def find_attempts(root: str | Path, side: int) -> Attempts:
                 steps.append(file.steps)
                 good.append(path)
         except BadFileError as error:
-            log.add(path, error)
+            log.add(path.name, error.reason, error.detail)
     if not good:
         raise ValueError(f"{root}: expected files that can be used; {log}")
     if log.counts:

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyro_mmvae.touch import attempt_file
-from pyro_mmvae.touch.attempt_file import AttemptFile
+from pyro_mmvae.touch.attempt_file import AttemptFile, BadFileError
 from pyro_mmvae.touch.layout import ACTION, DEPTH, FORCE, RGB, SENSORS
-from pyro_mmvae.touch.skips import BadFileError
 
 
 def refused(path):
