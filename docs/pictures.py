@@ -36,7 +36,7 @@ WIDTH, COLOURS = 1000, 128
 
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
-    "surgical": ["--guide", "gpoe", "--epochs", "6"],
+    "surgical": ["--guide", "gpoe"],
     "mog": ["--objective", "m2vae"],
     "celeba": [],
     "transforms": [],
