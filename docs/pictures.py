@@ -1,4 +1,4 @@
-"""Make the pictures of README and docs from the demos: `python docs/pictures.py`, some 20 minutes on two cores.
+"""Make the pictures of README and docs from the demos: `python docs/pictures.py`, some 30 minutes on two cores.
 
 Runs are kept in runs/pictures: what is finished is not run again. Pictures are stored small in docs/pictures.
 """
@@ -17,6 +17,8 @@ import alignment_picture
 from pyro_mmvae import objectives
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.compare.__main__ import main as compare
+from pyro_mmvae.faces.synthetic import generate
+from pyro_mmvae.faces.synthetic.preview import contact_sheet
 from pyro_mmvae.plots import plot_table
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -27,6 +29,8 @@ WIDTH, COLOURS = 1000, 128
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
     "mog": ["--objective", "m2vae"],
+    "celeba": [],
+    "transforms": [],
 }
 """Experiments with their options."""
 COMPARISON = [
@@ -38,6 +42,8 @@ FIGURES = {
     "hands.png": "rhd/figures/skeletons.png",
     "pck.png": "rhd/figures/pck.png",
     "latents.png": "mog/figures/latent.png",
+    "celeba.png": "celeba/figures/attributes_to_image.png",
+    "transforms.png": "transforms/figures/to_colour.png",
     "comparison.png": "compare/comparison-over-latent_dim.png",
 }
 """Pictures, and the figures of the runs that they are."""
@@ -49,7 +55,17 @@ def table(path: Path) -> None:
     plot_table(objectives.load("mvae")(["rgb", "cloud"], targets).table, path)
 
 
-DRAWN: dict[str, Callable[[Path], None]] = {"table.png": table, "alignment.png": alignment_picture.draw}
+def faces(path: Path) -> None:
+    """Draw the first of the drawn faces."""
+    drawn = generate(path.with_suffix(""), 16, seed=1, workers=1, progress=False)
+    contact_sheet(drawn, path, rows=2)
+
+
+DRAWN: dict[str, Callable[[Path], None]] = {
+    "table.png": table,
+    "alignment.png": alignment_picture.draw,
+    "faces.png": faces,
+}
 """Pictures that need no run."""
 
 

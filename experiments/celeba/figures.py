@@ -18,7 +18,7 @@ from pyro_mmvae.plots import plot_history, plot_images
 from pyro_mmvae.table import singles_and_all
 from pyro_mmvae.training import History
 
-SHOWN, DRAWN = 10, 9
+SHOWN, DRAWN = 10, 8
 TURNED = ("Male", "Eyeglasses", "Wearing_Hat", "Smiling", "Bangs", "Blond_Hair", "Black_Hair", "Pale_Skin")
 """Attributes that are switched off and on in a figure."""
 
@@ -28,7 +28,7 @@ def draw_figures(loss: Loss, data: FaceData, seed: int, folder: Path, history: H
     shown = next(iter(data.judged()))[:SHOWN].to(loss.model.device)
     plot_reconstructions(loss, shown, folder / "reconstructions.png")
     if ATTRIBUTES in loss.guide.inputs:
-        plot_from_attributes(loss, shown[:8], seed, folder / "attributes_to_image.png")
+        plot_from_attributes(loss, shown[:5], seed, folder / "attributes_to_image.png")
         plot_switched(loss, shown[:5], folder / "switched_attributes.png")
     if history is not None:
         plot_history(history.rows, folder / "training.png")

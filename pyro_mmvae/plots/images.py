@@ -8,7 +8,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from pyro_mmvae.plots.style import as_array, panels, save, show_image
+from pyro_mmvae.plots.style import as_array, new_figure, panels, save, show_image
 
 
 def plot_images(rows: Mapping[str, Tensor | ArrayLike], path: str | Path, title: str, size: float = 0.9) -> Path:
@@ -24,7 +24,9 @@ def plot_images(rows: Mapping[str, Tensor | ArrayLike], path: str | Path, title:
         The path.
     """
     columns = max(len(as_array(images)) for images in rows.values())
-    figure, axes = panels([""] * len(rows), columns, size=size)
+    longest = max(len(line) for name in rows for line in name.split("\n"))
+    figure = new_figure(max(size * columns + 0.065 * longest + 0.3, 6.5), 1.06 * size * len(rows) + 0.5)
+    axes = figure.subplots(len(rows), columns, squeeze=False)
     for (name, images), line in zip(rows.items(), axes, strict=True):
         for panel in line:
             panel.set(xticks=[], yticks=[])
