@@ -28,7 +28,7 @@ def draw_figures(loss: Loss, data: FaceData, seed: int, folder: Path, history: H
     shown = next(iter(data.judged()))[:SHOWN].to(loss.model.device)
     plot_reconstructions(loss, shown, folder / "reconstructions.png")
     if ATTRIBUTES in loss.guide.inputs:
-        plot_from_attributes(loss, shown[:6], seed, folder / "attributes_to_image.png")
+        plot_from_attributes(loss, shown[:5], seed, folder / "attributes_to_image.png")
         plot_switched(loss, shown[:5], folder / "switched_attributes.png")
     if history is not None:
         plot_history(history.rows, folder / "training.png")
