@@ -112,9 +112,9 @@ A run folder holds config.yaml, vocabulary.json, checkpoints, history.csv, metri
 
     epochs: Positive = 16
     """Passes over the training samples, of all phases together."""
-    mapper_epochs: Count = 2
+    mapper_epochs: Count = 3
     """Of them for the mapper alone (phase 2)."""
-    joint_epochs: Count = 11
+    joint_epochs: Count = 5
     """Of them for everything (phase 3)."""
     batch_size: Positive = 32
     learning_rate: Weight = 2e-3
