@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from annealing import Meter
+from torch import Tensor
 
 from pyro_mmvae import Batch, Guide, MultimodalVAE
 from pyro_mmvae.estimators import Annealing, Laplace, Refinement, annealed_log_likelihood, log_likelihood
@@ -69,21 +70,22 @@ def peer(model: MultimodalVAE, guide: Guide, batch: Batch, draws: int) -> Callab
     """Return MultiVae's estimator with our decoders and posterior."""
     from against_multivae import their_batch, theirs
 
-    def estimate() -> float:
-        other = theirs("MVAE").eval()
-        for name in model.names:
-            other.decoders[name].net = model.decoders[name]
+    other = theirs("MVAE").eval()
+    for name in model.names:
+        other.decoders[name].net = model.decoders[name]
+    values = their_batch({name: batch.data[name] for name in model.names})
+
+    def moments(*_: Any) -> tuple[Tensor, Tensor]:
         posterior = guide.posterior(batch)
-        moments = posterior.mean, 2 * posterior.stddev.log()
-        other.compute_mu_log_var_subset = lambda inputs, subset: moments
-        values = their_batch({name: batch.data[name] for name in model.names})
-        return -float(other.compute_joint_nll(values, K=draws)) / batch.size
+        return posterior.mean, 2 * posterior.stddev.log()
 
-    def without_gradients() -> float:
+    other.compute_mu_log_var_subset = moments
+
+    def estimate() -> float:
         with torch.no_grad():
-            return estimate()
+            return -float(other.compute_joint_nll(values, K=draws)) / batch.size
 
-    return without_gradients
+    return estimate
 
 
 def measure(path: Path, out: Path, points: int) -> Rows:
