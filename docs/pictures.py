@@ -18,6 +18,8 @@ from pyro_mmvae import objectives
 from pyro_mmvae.experiments.common import driver
 from pyro_mmvae.experiments.compare.__main__ import main as compare
 from pyro_mmvae.plots import plot_table
+from pyro_mmvae.touch.synthetic import generate
+from pyro_mmvae.touch.synthetic.preview import contact_sheet
 
 PICTURES = Path(__file__).parent / "pictures"
 RUNS = Path("runs/pictures")
@@ -27,6 +29,7 @@ WIDTH, COLOURS = 1000, 128
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
     "mog": ["--objective", "m2vae"],
+    "touch": [],
 }
 """Experiments with their options."""
 COMPARISON = [
@@ -38,6 +41,7 @@ FIGURES = {
     "hands.png": "rhd/figures/skeletons.png",
     "pck.png": "rhd/figures/pck.png",
     "latents.png": "mog/figures/latent.png",
+    "touch.png": "touch/figures/sequence.png",
     "comparison.png": "compare/comparison-over-latent_dim.png",
 }
 """Pictures, and the figures of the runs that they are."""
@@ -49,7 +53,16 @@ def table(path: Path) -> None:
     plot_table(objectives.load("mvae")(["rgb", "cloud"], targets).table, path)
 
 
-DRAWN: dict[str, Callable[[Path], None]] = {"table.png": table, "alignment.png": alignment_picture.draw}
+def attempts(path: Path) -> None:
+    """Draw some simulated insertions."""
+    contact_sheet(generate(RUNS / "attempts", 3), path, rows=3)
+
+
+DRAWN: dict[str, Callable[[Path], None]] = {
+    "table.png": table,
+    "alignment.png": alignment_picture.draw,
+    "touch_attempts.png": attempts,
+}
 """Pictures that need no run."""
 
 
