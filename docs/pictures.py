@@ -25,6 +25,8 @@ PICTURES = Path(__file__).parent / "pictures"
 RUNS = Path("runs/pictures")
 WIDTH, COLOURS = 1000, 128
 """Of a stored picture: pixels at most, and entries of its palette."""
+THIN_LINES = {"touch.png", "touch_attempts.png"}
+"""Pictures in which thin coloured lines stand beside photographs, whose colours would take up the palette."""
 
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
@@ -86,7 +88,8 @@ def store(figure: Path, picture: Path) -> None:
         shown = image.convert("RGB")
     if shown.width > WIDTH:
         shown = shown.resize((WIDTH, round(shown.height * WIDTH / shown.width)), Image.Resampling.LANCZOS)
-    shown.quantize(COLOURS).save(picture, optimize=True)
+    method = Image.Quantize.MAXCOVERAGE if picture.name in THIN_LINES else Image.Quantize.MEDIANCUT
+    shown.quantize(2 * COLOURS if picture.name in THIN_LINES else COLOURS, method).save(picture, optimize=True)
     print(f"{picture}: {picture.stat().st_size / 1024:.0f} KiB", file=sys.stderr)
 
 
