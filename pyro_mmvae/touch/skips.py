@@ -12,11 +12,19 @@ class BadFileError(ValueError):
     Args:
         reason: a few words, the same for all files with this fault.
         detail: what was found.
+
+    Attributes:
+        path: of the file, once it is known.
     """
 
+    path: Path | None = None
+
     def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
+        super().__init__(reason, detail)
         self.reason, self.detail = reason, detail
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.path or ""), self.reason, self.detail) if part)
 
 
 class SkipLog:
