@@ -28,11 +28,15 @@ from pyro_mmvae.guides.poe import PoE
 from pyro_mmvae.linear_gaussian import LinearGaussian
 from pyro_mmvae.plots import plot_calibration, plot_table
 from pyro_mmvae.surgical.synthetic.preview import contact_sheet as scenes_sheet
+from pyro_mmvae.touch.synthetic import generate as generate_attempts
+from pyro_mmvae.touch.synthetic.preview import contact_sheet as attempts_sheet
 
 PICTURES = Path(__file__).parent / "pictures"
 RUNS = Path("runs/pictures")
 WIDTH, COLOURS = 1000, 128
 """Of a stored picture: pixels at most, and entries of its palette."""
+THIN_LINES = {"touch.png", "touch_attempts.png"}
+"""Pictures in which thin coloured lines stand beside photographs, whose colours would take up the palette."""
 
 DEMOS: dict[str, list[str]] = {
     "rhd": ["--guide", "gpoe"],
@@ -40,6 +44,7 @@ DEMOS: dict[str, list[str]] = {
     "mog": ["--objective", "m2vae"],
     "celeba": [],
     "transforms": [],
+    "touch": [],
 }
 """Experiments with their options."""
 COMPARISON = [
@@ -56,6 +61,7 @@ FIGURES = {
     "latents.png": "mog/figures/latent.png",
     "celeba.png": "celeba/figures/attributes_to_image.png",
     "transforms.png": "transforms/figures/to_colour.png",
+    "touch.png": "touch/figures/sequence.png",
     "comparison.png": "compare/comparison-over-latent_dim.png",
 }
 """Pictures, and the figures of the runs that they are."""
@@ -91,11 +97,17 @@ def ranks(path: Path) -> None:
     plot_calibration(calibration(truth.model(), guide, 2000, given=["camera"]), path)
 
 
+def attempts(path: Path) -> None:
+    """Draw some simulated insertions."""
+    attempts_sheet(generate_attempts(RUNS / "attempts", 3), path, rows=3)
+
+
 DRAWN: dict[str, Callable[[Path], None]] = {
     "table.png": table,
     "alignment.png": alignment_picture.draw,
     "faces.png": faces,
     "calibration.png": ranks,
+    "touch_attempts.png": attempts,
 }
 """Pictures that need no run."""
 
@@ -121,7 +133,8 @@ def store(figure: Path, picture: Path) -> None:
         shown = image.convert("RGB")
     if shown.width > WIDTH:
         shown = shown.resize((WIDTH, round(shown.height * WIDTH / shown.width)), Image.Resampling.LANCZOS)
-    shown.quantize(COLOURS).save(picture, optimize=True)
+    method = Image.Quantize.MAXCOVERAGE if picture.name in THIN_LINES else Image.Quantize.MEDIANCUT
+    shown.quantize(2 * COLOURS if picture.name in THIN_LINES else COLOURS, method).save(picture, optimize=True)
     print(f"{picture}: {picture.stat().st_size / 1024:.0f} KiB", file=sys.stderr)
 
 

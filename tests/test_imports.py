@@ -49,7 +49,7 @@ def test_guides_do_not_import_experiments():
     assert {p: names for p, names in wrong.items() if names} == {}
 
 
-@pytest.mark.parametrize("wing", ["hands", "food", "surgical", "faces"])
+@pytest.mark.parametrize("wing", ["hands", "food", "surgical", "faces", "touch"])
 def test_nothing_but_a_wing_knows_of_what_is_in_it(wing):
     assert (PACKAGE / wing / "__init__.py").is_file()
     others = [p for p in library() if p.relative_to(PACKAGE).parts[0] != wing]

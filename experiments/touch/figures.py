@@ -30,10 +30,10 @@ def draw_figures(loss: Loss, data: TouchData, judged: Judged, folder: Path, hist
 
 
 def plot_attempt(loss: Loss, data: TouchData, judged: Judged, path: Path) -> Path:
-    """Draw the judged attempt in which the force changes most, after Fig. 7 of the set VAE's paper."""
+    """Draw the judged attempt in which the force along the peg changes most, after Fig. 7 of the set VAE's paper."""
     rows = [torch.nonzero(judged.attempt == number).flatten() for number in judged.attempt.unique()]
     forces = [data.truth.batch(Draws(part)).data[FORCE].mean(-1) for part in rows]
-    chosen = rows[max(range(len(rows)), key=lambda i: float(forces[i].std(0).sum()))]
+    chosen = rows[max(range(len(rows)), key=lambda i: float(forces[i][:, 2].std()))]
     shown = chosen[torch.linspace(0, len(chosen) - 1, min(SHOWN, len(chosen))).round().long()]
     batch, truth = data.samples.batch(Draws(shown)), data.truth.batch(Draws(shown))
     found = decoded(loss, batch)

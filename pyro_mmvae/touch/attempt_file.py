@@ -24,7 +24,16 @@ MOST_BYTES = 2**28
 
 
 class BadFileError(UnusableError):
-    """A file that cannot be used."""
+    """A file that cannot be used.
+
+    Attributes:
+        path: of the file, once it is known.
+    """
+
+    path: Path | None = None
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (str(self.path or ""), self.reason, self.detail) if part)
 
 
 class AttemptFile:
@@ -51,13 +60,15 @@ class AttemptFile:
         try:
             self._file: Any = import_extra("h5py").File(path, "r", locking=False)
         except OSError as error:
-            raise BadFileError(DAMAGED, str(error)) from error
+            raise self._named(BadFileError(DAMAGED, str(error))) from error
         try:
             self._arrays = {name: _array(self._file, inside) for name, inside in DATASETS.items()}
             shapes = {name: tuple(array.shape) for name, array in self._arrays.items()}
             self.steps, self.side, self._channels_first = _checked_shapes(shapes)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, BadFileError):
+                self._named(error)
             raise
 
     def read(self, name: str, step: int | slice = _ALL) -> NDArray[Any]:
@@ -71,10 +82,14 @@ class AttemptFile:
         try:
             value = np.asarray(self._arrays[name][step])
         except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise BadFileError(DAMAGED, f"{DATASETS[name]}: {error}") from error
+            raise self._named(BadFileError(DAMAGED, f"{DATASETS[name]}: {error}")) from error
         if name == RGB and self._channels_first:
             return np.moveaxis(value, -3, -1)
         return value[..., 0] if name == DEPTH and self._arrays[name].ndim == 4 else value
+
+    def _named(self, error: BadFileError) -> BadFileError:
+        error.path = self.path
+        return error
 
     def close(self) -> None:
         """Close the file."""

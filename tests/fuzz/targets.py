@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import rhd_factory
 import torch
+import touch_factory
 import yaml
 from fuzz.mutations import FOREIGN, altered, damaged
 from idx_factory import idx
@@ -35,6 +36,8 @@ from pyro_mmvae.hands.viewer import load as view
 from pyro_mmvae.likelihoods import Normal
 from pyro_mmvae.networks.resnet import ResNetEncoder
 from pyro_mmvae.plain_yaml import read_mapping
+from pyro_mmvae.touch.attempt_file import AttemptFile
+from pyro_mmvae.touch.layout import SENSORS
 
 Read = Callable[[Path], Any]
 RNG = np.random.default_rng(0)
@@ -190,6 +193,13 @@ def _ascii_ply(path: Path) -> None:
 
 
 SMOOTH = np.add.outer(np.arange(40.0), np.arange(30.0) ** 2).astype(np.float32)
+
+
+def _attempt(path: Path) -> Any:
+    with AttemptFile(path) as file:
+        return {name: file.read(name) for name in SENSORS}
+
+
 METRICS = {"a": 1.5, "b": {"mean": [1, 2, None]}, "c": "text"}
 TARGETS: dict[str, Target] = {
     "json": Target(lambda p: write_json(METRICS, p), read_json, "m.json", restructure=_json),
@@ -233,4 +243,5 @@ TARGETS: dict[str, Target] = {
     "picture of a set": Target(_of_set("color"), _samples_of, "training/color/00001.png"),
     "depth of a set": Target(_of_set("depth"), _samples_of, "training/depth/00001.png"),
     "mask of a set": Target(_of_set("mask"), _samples_of, "training/mask/00001.png"),
+    "attempt of a robot": Target(touch_factory.write, _attempt, "a.h5"),
 }
