@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+import touch_factory
 from faces_factory import celeba
 from food_factory import recipe1m
 from rhd_factory import write_set
@@ -24,6 +25,7 @@ import pyro_mmvae.faces
 import pyro_mmvae.food
 import pyro_mmvae.hands
 import pyro_mmvae.surgical
+import pyro_mmvae.touch
 from pyro_mmvae import Batch
 from pyro_mmvae.batch import batch_of
 from pyro_mmvae.data.gaussian_mixture import sample
@@ -40,6 +42,7 @@ from pyro_mmvae.faces.transformed import TransformedFaces
 from pyro_mmvae.food.dataset import Food
 from pyro_mmvae.food.index import open_index
 from pyro_mmvae.food.pictures import PictureOptions
+from pyro_mmvae.food.vectors import FoodVectors
 from pyro_mmvae.food.vocabulary import Vocabulary
 from pyro_mmvae.hands.rhd import MODALITIES, RHD
 from pyro_mmvae.hands.rhd_format import sample_paths
@@ -50,6 +53,9 @@ from pyro_mmvae.surgical.dataset import Views
 from pyro_mmvae.surgical.layout import View, view_path
 from pyro_mmvae.surgical.record import ReadOptions, read_camera
 from pyro_mmvae.surgical.views import find_views
+from pyro_mmvae.touch.dataset import Touch, find_attempts
+from pyro_mmvae.touch.failures import Failing
+from pyro_mmvae.touch.views import ViewOptions
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,22 @@ def food(**options):
     return make
 
 
+def touch(failing=None, **options):
+    def make(folder):
+        for number in range(2):
+            touch_factory.write(folder / "set" / f"{number}.h5", seed=number)
+        found = find_attempts(folder / "set", 8)
+        return Touch(found.paths, found.steps, ViewOptions(8), failing=failing, **options)
+
+    return make
+
+
+def food_vectors(folder):
+    torch.manual_seed(0)
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 24 * 24, 5))
+    return FoodVectors(food()(folder), encoder)
+
+
 def surgical(**options):
     def make(folder):
         root = write_surgical(folder / "set", views=1)
@@ -138,6 +160,9 @@ SETS = {
     "STB, augmented": Entry(stb_hands(augment=True), ("rgb", "cloud", "heatmap", "pose")),
     "synthetic STB": Entry(synthetic_stb),
     "food": Entry(food()),
+    "touch": Entry(touch()),
+    "touch, failing": Entry(touch(Failing(("rgb", "force"), samples=0.5), preload=True), ("rgb", "force")),
+    "vectors of food": Entry(food_vectors),
     "food, augmented": Entry(food(augment=True, preload=True), ("image",)),
     "surgical": Entry(surgical(), ("cloud",)),
     "surgical, varied": Entry(surgical(jitter=0.2, preload=True, progress=False), ("rgb", "cloud")),
@@ -175,7 +200,14 @@ def all_of(samples, epoch=0):
 
 def test_every_data_set_has_an_entry(tmp_path):
     found = set()
-    for package in (pyro_mmvae.data, pyro_mmvae.faces, pyro_mmvae.food, pyro_mmvae.hands, pyro_mmvae.surgical):
+    for package in (
+        pyro_mmvae.data,
+        pyro_mmvae.faces,
+        pyro_mmvae.food,
+        pyro_mmvae.hands,
+        pyro_mmvae.surgical,
+        pyro_mmvae.touch,
+    ):
         for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not info.name.endswith("__main__"):
                 members = vars(importlib.import_module(info.name)).values()

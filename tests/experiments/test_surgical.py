@@ -86,10 +86,10 @@ def test_bad_views_are_told(root, tmp_path, capsys):
     bad = write_surgical(tmp_path / "set")
     (bad / "depth_random_views/random_views/scene_1/depth/depth0000.exr").write_bytes(b"no picture")
     (bad / "segmentation_random_views/random_views/scene_6/segmentation/segmentation0001.png").unlink()
-    with pytest.warns(UserWarning, match=r"unreadable depth \(first: sample scene_1/0000"):
+    with pytest.warns(UserWarning, match=r"unreadable depth \(first: scene_1/0000"):
         _, metrics = run(bad, tmp_path, "--preload", "True")
     assert metrics["samples"]["used"] == 3
-    assert "no mask (first: sample scene_6/0001)" in capsys.readouterr().out
+    assert "no mask (first: scene_6/0001)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

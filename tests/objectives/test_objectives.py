@@ -157,7 +157,7 @@ class TestContract:
         batch = Batch.of(data())
         with common_noise():
             before = svi.evaluate_loss(batch)
-        for _ in range(12):
+        for _ in range(25):
             svi.step(batch)
         with common_noise():
             assert svi.evaluate_loss(batch) < before
@@ -172,7 +172,7 @@ class TestContract:
         with common_noise():
             before = loss.eval()(batch).item()
         loss.train()
-        for _ in range(12):
+        for _ in range(25):
             optimiser.zero_grad()
             loss(batch).backward()
             optimiser.step()

@@ -155,7 +155,7 @@ def test_a_bad_file_leaves_its_view_out(root, picture, kind):
         return
     assert found.views == tuple(view for view in views if view != views[2])
     assert [name for name, _ in found.skipped] == [views[2].name]
-    with pytest.warns(UserWarning, match=r"13 views used, 1 skipped"):
+    with pytest.warns(UserWarning, match=r"13 views used, 1 views left out"):
         preloaded = Views(root, views, OPTIONS, num_points=8, preload=True, progress=False)
     assert len(preloaded) == 13
     assert preloaded.log.counts.total() == 1
@@ -169,7 +169,7 @@ def test_a_batch_of_nothing_but_bad_views_is_empty(root):
     assert found.batch.size == 0
     assert found.batch.data["cloud"].shape == (0, 8, 3)
     assert len(found.skipped) == 2
-    with pytest.raises(ValueError, match="expected views that can be used, got none; 2 skipped"):
+    with pytest.raises(ValueError, match="expected views that can be used, got none; 2 views left out"):
         Views(root, views, OPTIONS, num_points=8, preload=True, progress=False)
 
 
