@@ -23,7 +23,6 @@ from pyro_mmvae.likelihoods import Likelihood, Normal
 from pyro_mmvae.networks import MLPDecoder, MLPEncoder
 from pyro_mmvae.schedules import Weight
 from pyro_mmvae.touch.layout import ACTION, AXES, CONTROLS, DEPTH, FORCE, RGB, SENSORS, WINDOW
-from pyro_mmvae.training import Training
 
 TITLES = {"joint": f"log p({', '.join(SENSORS)})", "seen_given_touch": "log p(rgb, depth | force, action)"}
 START = {RGB: 0.05, DEPTH: 0.03, FORCE: 0.2, ACTION: 0.9}
@@ -75,8 +74,8 @@ class Experiment(experiment.Experiment[Config]):
         """Open the files, making the simulated ones if they are not there."""
         return self.attempts
 
-    def training(self, loss: Loss) -> Training:
-        """Return the loss with its optimiser; pictures begin with the mean of the training samples."""
+    def begin(self, loss: Loss) -> None:
+        """Let pictures begin with the mean of the training samples."""
         still, deviations = mean_picture(self.attempts.train)
         for name, picture in still.items():
             decoder, encoder = loss.model.decoders[name], loss.guide.encoders[name]
@@ -84,7 +83,6 @@ class Experiment(experiment.Experiment[Config]):
             assert isinstance(encoder, StillEncoder)
             decoder.begin_with(picture)
             encoder.begin_with(picture, deviations[name])
-        return super().training(loss)
 
     def evaluate(self, loss: Loss, data: RunData) -> Evaluation:
         """Judge pictures and depths from every posterior, and estimate log-likelihoods."""
