@@ -24,7 +24,7 @@ class FaceConfig(RunConfig):
     """Which faces, as squares of which size, and what a pixel is."""
 
     guide: GuideName = "set"
-    objective_options: tuple[str, ...] | None = None  # type: ignore[assignment]
+    objective_options: tuple[str, ...] | None = None
     """Options of the objective as name=value. None: of smvae num_subsets=3; see the experiment's page for others."""
     data: Path | None = None
     """Folder of CelebA: img_align_celeba.zip or img_align_celeba/, and the text files, there or in Anno/ and Eval/.

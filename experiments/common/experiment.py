@@ -144,7 +144,7 @@ class Experiment(ABC, Generic[C]):
         """
         config = self.config
         name, weights = config.objective or "", {"beta": self.beta(steps), "num_particles": config.particles}
-        build, pairs = objectives.load(name), config.objective_options
+        build, pairs = objectives.load(name), config.objective_options or ()
         objective = built("objective", name, build, guide.inputs, self.targets(), pairs=pairs, **weights)
         if not isinstance(objective, Objective):
             raise ValueError(f"--objective {name}: expected a function that returns an Objective, got {objective!r}")

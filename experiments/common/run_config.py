@@ -71,8 +71,8 @@ class RunConfig:
     """Options of the guide as name=value, e.g. `prior_expert=never` (poe). None: those that suit the experiment."""
     objective: ObjectiveName | None = None
     """Training bound. None: the one that suits the guide."""
-    objective_options: tuple[str, ...] = ()
-    """Options of the objective as name=value, e.g. `alpha=0.1` (jmvae)."""
+    objective_options: tuple[str, ...] | None = None
+    """Options of the objective as name=value, e.g. `alpha=0.1` (jmvae). None: those that suit the experiment."""
     cross_correlation: Weight = 0.0
     """Weight of a penalty on the cross-correlation of every two inputs' posteriors (Gupta 2021, section 5.3)."""
     cross_correlation_norm: Literal["l1", "l2"] = "l1"

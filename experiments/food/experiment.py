@@ -93,7 +93,7 @@ class Experiment(experiment.Experiment[Config]):
 
     def _cada(self, guide: Guide, steps: int) -> Objective:
         """Return CADA-VAE's bound with weights and warm-ups as published, which are of 100 epochs."""
-        pairs = self.config.objective_options
+        pairs = self.config.objective_options or ()
         weights = {n: w for n, w in warmup(steps / 100).items() if n not in options(pairs)}
         given: dict[str, Any] = {**weights, "num_particles": self.config.particles}
         found: Objective = built("objective", CADA, cada, guide.inputs, self.targets(), pairs=pairs, **given)
@@ -122,7 +122,7 @@ class Experiment(experiment.Experiment[Config]):
         given |= {"mapper": end, "everything": end, "num_particles": config.particles}
         given |= {"beta": self.beta(max(first, 1) * steps_per_epoch), "beta_mapper": config.beta_mapper}
         arguments = (guide.inputs, self.targets(), (first, config.mapper_epochs, config.joint_epochs))
-        pairs = config.objective_options
+        pairs = config.objective_options or ()
         found: list[Phase] = built("objective", ALIGNMENT, alignment_phases, *arguments, pairs=pairs, **given)
         rates = {"mapper": config.mapper_learning_rate}
         return [replace(phase, learning_rate=rates.get(phase.name)) for phase in found]

@@ -42,7 +42,7 @@ def phases(
     end = {"beta": config.beta_end}
     given: dict[str, Any] = {"mapper": end, "everything": end, "num_particles": config.particles}
     given["beta"] = beta(steps_per_epoch * max(epochs[0], 1))
-    arguments, pairs = (guide.inputs, targets, epochs), config.objective_options
+    arguments, pairs = (guide.inputs, targets, epochs), config.objective_options or ()
     found: list[Phase] = built("objective", ALIGNMENT, alignment_phases, *arguments, pairs=pairs, **given)
     return found
 

@@ -128,8 +128,9 @@ metrics.json and figures."""
         return GPU if self.data is not None else None
 
     def implied(self) -> dict[str, Any]:
-        """Return the objective that suits the guide."""
-        return {**super().implied(), "objective": DEFAULT_OBJECTIVES.get(self.guide, ALL_SUBSETS)}
+        """Return the objective that suits the guide; where all subsets count, two are drawn in a step."""
+        found = {**super().implied(), "objective": DEFAULT_OBJECTIVES.get(self.guide, ALL_SUBSETS)}
+        return {**found, "objective_options": ("max_terms=2",) if self.objective == ALL_SUBSETS else None}
 
     def check_together(self) -> None:
         """Refuse options that do not fit together."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import torch
 
-from pyro_mmvae import Guide, Loss, Modality, Objective
+from pyro_mmvae import Loss, Modality
 from pyro_mmvae.estimators.tables import table
 from pyro_mmvae.experiments.common import experiment
 from pyro_mmvae.experiments.common.columns import Column, Curve
 from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
-from pyro_mmvae.experiments.touch.config import ALL_SUBSETS, Config
+from pyro_mmvae.experiments.touch.config import Config
 from pyro_mmvae.experiments.touch.data import TouchData
 from pyro_mmvae.experiments.touch.evaluation import MEAN, TOUCH, Judged, likelihoods, mean_picture
 from pyro_mmvae.experiments.touch.figures import draw_figures
@@ -57,13 +56,6 @@ class Experiment(experiment.Experiment[Config]):
     def targets(self) -> dict[str, Weight]:
         """Return the weights of the sensors."""
         return {name: getattr(self.config, f"lambda_{name}") for name in SENSORS}
-
-    def objective(self, guide: Guide, steps: int) -> Objective:
-        """Return the objective; where all subsets count, two are drawn in a step unless the options say otherwise."""
-        config = self.config
-        if config.objective == ALL_SUBSETS and not config.objective_options:
-            return Experiment(replace(config, objective_options=("max_terms=2",))).objective(guide, steps)
-        return super().objective(guide, steps)
 
     @cached_property
     def attempts(self) -> TouchData:

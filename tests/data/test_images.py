@@ -315,7 +315,7 @@ def test_any_damage_ends_in_a_picture_or_in_the_one_error(tmp_path_factory, data
     content = bytearray(saved(COLOUR, kind, exif=turned(6)) if kind != "BMP" else saved(COLOUR, kind))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path_factory.getbasetemp() / "damaged"
+    path = tmp_path_factory.getbasetemp() / "damaged_picture"
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -10,6 +10,7 @@ from food_factory import recipe1m
 from torchvision.models import DenseNet
 
 from pyro_mmvae.experiments.common import driver, runs
+from pyro_mmvae.experiments.common.configuration import parse_run
 from pyro_mmvae.experiments.food.config import Config
 from pyro_mmvae.experiments.food.evaluation import closeness, probabilities
 from pyro_mmvae.food.metrics import ingredient_metrics
@@ -155,3 +156,14 @@ def test_published_numbers_stand_beside_those_of_the_same_method_on_real_data(ch
     assert list(columns) == ["F1, classifier", "F1, image", "IoU, classifier", "IoU, image"]
     assert columns["F1, classifier"].published == published
     assert columns["F1, image"].published is None
+
+
+@pytest.mark.parametrize("words", [["--guide", "poe"], ["--guide", "poe", "--objective", "crossvae"]])
+def test_cm_vae_has_the_pairs_of_the_paper_unless_others_are_given(tmp_path, words):
+    """They follow from an objective that may itself follow from the guide."""
+    out, _ = run(tmp_path, *words)
+    terms = runs.open_run(out).loss.elbo.table.terms
+    pairs = {(given, target) for term in terms for given in term.given for target in term.decode}
+    assert pairs == {("image", "image"), ("image", "ingredients"), ("ingredients", "ingredients")}
+    other = parse_run(Config, [*words, "--objective-options", "pairs=[[image, image]]"], "food")
+    assert other.objective_options == ("pairs=[[image, image]]",)

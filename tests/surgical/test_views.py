@@ -233,7 +233,7 @@ def test_a_camera_is_given_or_there(root):
 @given(data=st.data())
 def test_damage_never_crashes(tmp_path_factory, data):
     """Whatever happens to a file, its view is read or refused with a reason."""
-    root = tmp_path_factory.getbasetemp() / "damaged"
+    root = tmp_path_factory.getbasetemp() / "damaged_views"
     view = View(1, 0)
     write_view(root, view)
     path = view_path(root, data.draw(st.sampled_from(["translation", "segmentation", "depth"])), view)
