@@ -19,6 +19,7 @@ extensions = [
     "mathml",
 ]
 exclude_patterns = ["_build", "snippets"]
+toc_object_entries = False  # the navigation of every page is copied from all of them: minutes, with every method
 html_theme = "furo"
 html_title = f"pyro_mmvae {release}"
 
