@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from pathlib import Path
+
+from pyro_mmvae.data.making_options import add_making_options
 
 from .dataset import generate
 from .preview import contact_sheet
@@ -20,13 +21,9 @@ def _parser() -> argparse.ArgumentParser:
         "A set that was stopped goes on; a finished one is not made again.",
         epilog="example: python -m pyro_mmvae.faces.synthetic --out data/faces --count 4000 --preview sheet.png",
     )
+    add_making_options(parser, "faces")
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
     add("--count", type=int, default=4000, metavar="N", help="faces (default 4000)")
-    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
-    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
-    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first faces to look at")
-    add("--quiet", action="store_true", help="no progress bar")
     return parser
 
 

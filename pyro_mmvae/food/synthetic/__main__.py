@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from pathlib import Path
+
+from pyro_mmvae.data.making_options import add_making_options
 
 from .dataset import generate
 from .preview import contact_sheet
@@ -21,14 +22,10 @@ def _parser() -> argparse.ArgumentParser:
         "a finished one is not made again.",
         epilog="example: python -m pyro_mmvae.food.synthetic --out data/food --count 3000 --preview sheet.png",
     )
+    add_making_options(parser, "plates")
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
     add("--count", type=int, default=3000, metavar="N", help="recipes (default 3000)")
-    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
     add("--size", type=int, nargs=2, default=(360, 240), metavar=("W", "H"), help="of pictures (default 360 240)")
-    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
-    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first plates to look at")
-    add("--quiet", action="store_true", help="no progress bar")
     return parser
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from pyro_mmvae.command import run_command
+from pyro_mmvae.data.making_options import add_making_options
 from pyro_mmvae.rendering.render import RENDERERS
 
 from .dataset import generate
@@ -40,12 +41,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_making_options(parser, "samples")
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
     add("--layout", choices=("rhd", "stb"), default="rhd", help="whose files are written (default rhd)")
     add("--train", type=int, default=2000, metavar="N", help="training samples (default 2000)")
     add("--eval", type=int, default=400, metavar="M", help="evaluation samples (default 400)")
-    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
     add("--size", type=int, metavar="PX", help="height and width in RHD's layout (default 320); STB's is 640 x 480")
     add(
         "--renderer",
@@ -53,9 +53,6 @@ def _parser() -> argparse.ArgumentParser:
         default="numpy",
         help="numpy (default), or open3d's ray caster, which draws the same and needs the extra [open3d]",
     )
-    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
-    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first samples to look at")
-    add("--quiet", action="store_true", help="no progress bar")
     return parser
 
 

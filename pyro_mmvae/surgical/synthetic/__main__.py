@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from pathlib import Path
 
 from pyro_mmvae.command import run_command
+from pyro_mmvae.data.making_options import add_making_options
 from pyro_mmvae.surgical.layout import SCENES
 
 from .dataset import generate
@@ -34,14 +34,10 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_making_options(parser, "views")
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
     add("--views", type=int, default=150, metavar="N", help="views of each scene (default 150)")
-    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
     add("--width", type=int, default=512, metavar="PX", help="width of pictures, twice their height (default 512)")
-    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
-    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first views to look at")
-    add("--quiet", action="store_true", help="no progress bar")
     return parser
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from pathlib import Path
 
 from pyro_mmvae.command import run_command
+from pyro_mmvae.data.making_options import add_making_options
 from pyro_mmvae.touch.layout import SIDE
 
 from .dataset import generate
@@ -23,10 +23,9 @@ def _parser() -> argparse.ArgumentParser:
         "A set that was stopped goes on; a finished one is not made again.",
         epilog="example: python -m pyro_mmvae.touch.synthetic --out data/touch --count 100 --preview sheet.png",
     )
+    add_making_options(parser, "attempts")
     add = parser.add_argument
-    add("--out", type=Path, required=True, metavar="DIR", help="folder of the set; must not hold anything else")
     add("--count", type=int, default=100, metavar="N", help="attempts, of 50 steps each (default 100)")
-    add("--seed", type=int, default=0, metavar="S", help="another seed, another set (default 0)")
     add("--size", type=int, default=SIDE, metavar="PX", help=f"side of pictures (default {SIDE})")
     add(
         "--failing",
@@ -35,9 +34,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="P",
         help="share of attempts in which each sensor fails for a while",
     )
-    add("--workers", type=int, metavar="W", help="processes (default: one per core, fewer for a small set)")
-    add("--preview", type=Path, metavar="FILE.png", help="also write a sheet of the first attempts to look at")
-    add("--quiet", action="store_true", help="no progress bar")
     return parser
 
 
