@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pyro_mmvae import Loss, Modality
 from pyro_mmvae.experiments.common import experiment
-from pyro_mmvae.experiments.common.columns import Column, Curve
+from pyro_mmvae.experiments.common.columns import Column, Curve, trust_columns
 from pyro_mmvae.experiments.common.experiment import Evaluation, RunData
 from pyro_mmvae.experiments.surgical.config import RULES, Config
 from pyro_mmvae.experiments.surgical.data import SurgicalData
@@ -66,7 +66,7 @@ class Experiment(experiment.Experiment[Config]):
         for place, (key, title) in enumerate((("iou", "IoU"), ("f1", "F1"))):
             for name, scores in posteriors:
                 found[f"{title}, {name}"] = Column.of(scores[key], published=published(metrics["config"], name)[place])
-        return found
+        return found | trust_columns(metrics)
 
     @staticmethod
     def curves(metrics: Mapping[str, Any]) -> dict[str, Curve]:

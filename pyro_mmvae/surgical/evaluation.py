@@ -35,7 +35,7 @@ class Judged:
 
     Attributes:
         elbo: parts of the objective in nats.
-        weights: of each input in the joint posterior, where the guide weighs its inputs.
+        trust: `weights` and `influence` of each input in the joint posterior, for guides that have such.
         skipped: views left out, by reason.
         shown: the first batch.
     """
@@ -43,7 +43,8 @@ class Judged:
     def __init__(self, loss: Loss, counting: Counting = "summed", averaged: Averaged = "organs") -> None:
         self.loss, self.counting, self.averaged = loss, counting, averaged
         self.device, self.subsets = next(loss.parameters()).device, singles_and_joint(loss.guide)
-        self.elbo, self.weights, self._chamfer = Means(), ExpertWeights(), Means()
+        self.elbo, self._chamfer = Means(), Means()
+        self.trust = {"weights": ExpertWeights("weights"), "influence": ExpertWeights("influence")}
         self._confusion: dict[str, list[Tensor]] = defaultdict(list)
         self._true: list[Tensor] = []
         self.skipped: Counter[str] = Counter()
@@ -60,7 +61,8 @@ class Judged:
         if bound:
             found = self.loss.bound(batch)
             self.elbo.add({"bound": (found.per_sample.sum(), torch.tensor(batch.size)), **found.totals()})
-        self.weights.add(guide, batch, item.corrupted)
+        for trust in self.trust.values():
+            trust.add(guide, batch, item.corrupted)
         self._true.append(item.batch.data[SEGMENTATION])
         targets = [name for name in (SEGMENTATION, CLOUD) if name in self.loss.model.names]
         decoded = predictions(self.loss.model, points(guide, batch, self.subsets), list(self.subsets), targets)
@@ -90,14 +92,14 @@ class Judged:
 
     def metrics(self, counts: Tensor) -> dict[str, Any]:
         """Return the part of `metrics.json` that is of these views."""
-        posteriors, distances, weights = self.scores(), self._chamfer.mean(), self.weights.mean()
+        posteriors, distances = self.scores(), self._chamfer.mean()
         for name, found in posteriors.items():
             if name in distances:
                 found["chamfer"] = distances[name]
         return {
             "posteriors": posteriors,
             "baseline": self.baseline(counts),
-            **({"weights": weights} if weights else {}),
+            **{word: means for word, trust in self.trust.items() if (means := trust.mean())},
             "elbo": self.elbo.mean(),
             "samples": {"used": self.size, "skipped": dict(self.skipped)},
         }
@@ -161,7 +163,7 @@ def sweep(loss: Loss, batches: Batches, levels: Mapping[str, Sequence[float]], *
             for name, scores in judged.scores().items():
                 for key in ("iou", "f1"):
                     rows.setdefault(key, {}).setdefault(name, []).append(scores[key])
-            for name, by_kind in judged.weights.mean().items():
+            for name, by_kind in judged.trust["weights"].mean().items():
                 # All samples are spoilt, or none: there is one kind.
                 rows.setdefault("weights", {}).setdefault(name, []).append(next(iter(by_kind.values())))
         found[sensor] = rows

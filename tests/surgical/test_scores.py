@@ -89,6 +89,7 @@ def test_posteriors_are_judged_where_they_see_anything(loss):
     assert metrics["samples"] == {"used": 3, "skipped": {"bad": 2}}
     assert set(metrics["weights"]) == {"rgb", "cloud"}
     assert sum(w["clean"] for w in metrics["weights"].values()) == pytest.approx(1)
+    assert sum(w["clean"] for w in metrics["influence"].values()) == pytest.approx(1)
     assert math.isfinite(metrics["elbo"]["bound"])
     predicted = judged.segmentations(batches()[0])
     there = torch.tensor([True, False, True])
