@@ -278,8 +278,7 @@ def likelihood_table(repeats: int, epochs: int) -> None:
             config = LikelihoodsEvaluatorConfig(batch_size=512, num_samples=DRAWS, batch_size_k=block)
             return LikelihoodsEvaluator(other, MultimodalBaseDataset(dict(test)), eval_config=config).joint_nll()
 
-        batch = Batch.of(test)
-        mine = lambda: log_likelihood(model, guide, batch, num_samples=DRAWS)  # noqa: B023, E731
+        mine = partial(log_likelihood, model, guide, Batch.of(test), num_samples=DRAWS)
         half = torch.autocast("cpu", torch.bfloat16)(mine)
         exact, peer = mine(), -float(estimate(1000))
         error = half().value - exact.value  # the draws are the same

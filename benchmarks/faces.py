@@ -26,12 +26,13 @@ from torch import Tensor
 
 from pyro_mmvae import Batch, Loss, Modality, MultimodalVAE, Objective, Table, Term, guides, objectives
 from pyro_mmvae.data.loader import make_loader
+from pyro_mmvae.data.samples import Samples
 from pyro_mmvae.experiments.celeba.networks import picture
 from pyro_mmvae.experiments.transforms.config import Config
 from pyro_mmvae.experiments.transforms.experiment import Experiment
 from pyro_mmvae.faces.archive import FOLDER, Pictures
 from pyro_mmvae.faces.attributes import DISTINCTIVE
-from pyro_mmvae.faces.dataset import Faces
+from pyro_mmvae.faces.dataset import FaceBatch, Faces
 from pyro_mmvae.faces.index import FaceIndex, read_index
 from pyro_mmvae.faces.pictures import Square, moved, squared
 from pyro_mmvae.faces.pixels import Pixels
@@ -191,9 +192,9 @@ def time_loader(root: Path, repeats: int) -> None:
     for name, six, side in (("picture and attributes", False, 64), ("six pictures", True, 64)):
         square = Square(side)
         pixels = Pixels(pictures, index, rows, square)
-        samples = TransformedFaces(pixels) if six else Faces(pixels)
+        samples: Samples[FaceBatch] = TransformedFaces(pixels) if six else Faces(pixels)
         found = []
-        loader = make_loader(samples, BATCH, workers=1)  # type: ignore[arg-type]
+        loader = make_loader(samples, BATCH, workers=1)
         for _ in loader:  # the worker's start is not throughput
             pass
         for _ in range(repeats):

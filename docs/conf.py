@@ -1,6 +1,8 @@
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
@@ -35,12 +37,13 @@ napoleon_use_rtype = False
 suppress_warnings = ["ref.python"]  # the class of every experiment is called Experiment
 
 
-def escape_stars(app, what, name, obj, options, lines):  # noqa: ANN001, ANN201, D103
-    # A shape such as (*lead, B) outside backticks would begin an emphasis in reStructuredText.
+def escape_stars(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Escape the star of a shape such as (*lead, B) outside backticks: it would begin an emphasis."""
     parts = "\n".join(lines).split("`")
     parts[::2] = [part.replace("(*", r"(\*") for part in parts[::2]]
     lines[:] = "`".join(parts).split("\n")
 
 
-def setup(app):  # noqa: ANN001, ANN201, D103
+def setup(app: Sphinx) -> None:
+    """Extend Sphinx."""
     app.connect("autodoc-process-docstring", escape_stars, priority=400)

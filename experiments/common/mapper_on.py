@@ -76,6 +76,7 @@ class OnTop(Experiment[Any]):
         """Judge the run with the mapper, and as it is."""
         guide = self._below(loss.guide)
         plain = super().objective(guide, 1)(loss.model, guide).eval()
+        # `evaluate` is abstract in the base named here, and not in the class that `on_top` puts behind it.
         without, found = (super(OnTop, self).evaluate(one, data) for one in (plain, loss))  # type: ignore[safe-super]
         metrics = {**found.metrics, "without_mapper": without.metrics}
         report = f"without the mapper:\n{without.report}\n\nwith the mapper:\n{found.report}"

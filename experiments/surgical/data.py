@@ -36,12 +36,15 @@ class SurgicalData(RunData):
 
     Args:
         config: of the run.
+
+    Attributes:
+        parts: views to train on, held out from that, and to judge; whether there are any is known at once.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config, self.log = config, SkipLog("views")
-        self.parts  # noqa: B018  whether there are views is known at once
+        self.parts = self._split()
 
     @cached_property
     def root(self) -> Path:
@@ -52,9 +55,8 @@ class SurgicalData(RunData):
         name = f"{config.synthetic_views}-{config.synthetic_size}"
         return generate(config.synthetic / name, config.synthetic_views, width=config.synthetic_size)
 
-    @cached_property
-    def parts(self) -> dict[str, list[View]]:
-        """Views to train on, held out from that, and to judge."""
+    def _split(self) -> dict[str, list[View]]:
+        """Return views to train on, held out from that, and to judge."""
         config = self.config
         views = find_views(self.root, config.colour, self.log)
         train, test = split_views(views, config.split, config.test_scenes)

@@ -38,12 +38,15 @@ class TouchData(RunData):
 
     Args:
         config: of the run.
+
+    Attributes:
+        samples: those that results are of; what is not there is told at once.
     """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
-        self.samples  # what is not there is told at once  # noqa: B018
+        self.samples = self._part(self._judged, self.options, self._failing("test"))
 
     @cached_property
     def root(self) -> Path:
@@ -93,11 +96,6 @@ class TouchData(RunData):
     def validation(self) -> Touch:
         """Samples held out from training."""
         return self._part("held_out", self.options, self._failing("train"))
-
-    @cached_property
-    def samples(self) -> Touch:
-        """Samples that results are of."""
-        return self._part(self._judged, self.options, self._failing("test"))
 
     @cached_property
     def truth(self) -> Touch:
