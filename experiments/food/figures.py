@@ -49,6 +49,7 @@ def plot_plates(judged: Judged, shown: Tensor, path: Path) -> Path:
         panel.set_axis_off()
     for number, panel in enumerate(panels[:count]):
         show_image(panel, shown[number].numpy())
+        panel.set_anchor("N")  # room is for the text below
         true = judged.true[number] > 0.5
         lines = [f"true: {', '.join(_names(judged, true))}"]
         for name in pictured:
